@@ -1,0 +1,157 @@
+package blksnap.linux;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/**
+ * A file of our own, mapped for reading and writing. All of its space is allocated before it is mapped, so a store
+ * cannot fault because the disk is full. What is stored outlives this process at once, and a power loss once
+ * {@link #force} has returned.
+ *
+ * <p>The segment may be used by many threads. Nothing else may shorten the file while it is mapped.
+ */
+public final class MappedFile implements Closeable {
+  private static final int ZERO_FILL_BYTES = 1 << 20;
+
+  private final Path path;
+  private final Arena arena;
+  private final MemorySegment segment;
+
+  private MappedFile(Path path, Arena arena, MemorySegment segment) {
+    this.path = path;
+    this.arena = arena;
+    this.segment = segment;
+  }
+
+  /**
+   * Makes a new file of zeroes, readable by its owner only, and maps it.
+   *
+   * @throws BlkSnapException {@code EEXIST} when there is one, {@code ENOSPC} when there is no room; then no file stays
+   */
+  public static MappedFile create(Path path, long bytes) throws IOException {
+    requirePositive(bytes);
+    try (NativeFile file =
+        NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW))) {
+      try {
+        allocate(file, bytes);
+        file.sync();
+        return map(file, bytes);
+      } catch (IOException | RuntimeException | Error e) {
+        Files.deleteIfExists(path);
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Maps the first {@code bytes} of a file that is there; holes in it, as a copy may have, get their space first.
+   *
+   * @throws BlkSnapException {@code EINVAL} when the file is shorter, or is no regular file
+   */
+  public static MappedFile open(Path path, long bytes) throws IOException {
+    requirePositive(bytes);
+    try (NativeFile file =
+        NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.NOFOLLOW))) {
+      FileStatus status = file.stat();
+      if (!status.isRegularFile()) {
+        throw new BlkSnapException(Errno.EINVAL, path + " is " + status.kind() + ", not a file");
+      }
+      if (status.sizeBytes() < bytes) {
+        throw new BlkSnapException(
+            Errno.EINVAL, path + " has " + status.sizeBytes() + " bytes, not the expected " + bytes);
+      }
+      allocate(file, bytes);
+      return map(file, bytes);
+    }
+  }
+
+  private static void requirePositive(long bytes) {
+    if (bytes <= 0) {
+      throw new IllegalArgumentException("a mapping of " + bytes + " bytes");
+    }
+  }
+
+  /** Where the file system cannot allocate, zeroes written into every hole do it. */
+  private static void allocate(NativeFile file, long bytes) throws BlkSnapException {
+    try {
+      file.allocate(0, bytes);
+    } catch (BlkSnapException e) {
+      if (e.errno() != Errno.ENOTSUP) {
+        throw e;
+      }
+      fillHoles(file, bytes);
+    }
+  }
+
+  static void fillHoles(NativeFile file, long bytes) throws BlkSnapException {
+    ByteBuffer zeroes = ByteBuffer.allocateDirect((int) Math.min(ZERO_FILL_BYTES, bytes));
+    long at = 0;
+    while (at < bytes) {
+      long hole = file.nextHole(at).orElse(at);
+      long end = Math.min(bytes, file.nextData(hole).orElse(bytes));
+      at = hole;
+      while (at < end) {
+        zeroes.clear().limit((int) Math.min(zeroes.capacity(), end - at));
+        at += file.write(at, zeroes);
+      }
+    }
+  }
+
+  private static MappedFile map(NativeFile file, long bytes) throws IOException {
+    Arena arena = Arena.ofShared();
+    boolean mapped = false;
+    try (FileChannel channel =
+        file.openChannel(StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      MemorySegment segment = channel.map(MapMode.READ_WRITE, 0, bytes, arena);
+      mapped = true;
+      return new MappedFile(file.path(), arena, segment);
+    } catch (BlkSnapException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new BlkSnapException(
+          Errno.ENOMEM, "cannot map " + bytes + " bytes of " + file.path(), e);
+    } finally {
+      if (!mapped) {
+        arena.close();
+      }
+    }
+  }
+
+  /** The mapped bytes; using them after {@link #close} throws {@link IllegalStateException}. */
+  public MemorySegment segment() {
+    return segment;
+  }
+
+  /** Makes what was stored to the range durable. */
+  public void force(long offset, long length) throws BlkSnapException {
+    if (length == 0) {
+      return;
+    }
+    try {
+      segment.asSlice(offset, length).force();
+    } catch (UncheckedIOException e) {
+      throw new BlkSnapException(
+          Errno.EIO, "sync of " + length + " bytes at " + offset + " in " + path + " failed", e);
+    }
+  }
+
+  /** Unmaps; twice is harmless. The content reaches the disk in the kernel's time unless it was forced. */
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}
