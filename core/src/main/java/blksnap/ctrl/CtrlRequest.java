@@ -80,10 +80,10 @@ public sealed interface CtrlRequest {
   /**
    * What a writer does when there is no room to preserve old bytes.
    *
-   * @param wait wait for storage rather than break the snapshot
-   * @param waitSeconds longest wait, positive; empty: for ever. Only with {@code wait}
+   * @param waits wait for storage rather than break the snapshot
+   * @param waitSeconds longest wait, positive; empty: for ever. Only with {@code waits}
    */
-  record OnFull(boolean wait, Optional<Integer> waitSeconds) {
+  record OnFull(boolean waits, Optional<Integer> waitSeconds) {
     public static final OnFull BREAK = new OnFull(false, Optional.empty());
   }
 

@@ -1,0 +1,14 @@
+/** The engine of blksnap: what {@code blksnap.cli} may use of it is exported here, and nothing else. */
+module blksnap.core {
+  requires static transitive org.jspecify;
+  requires com.google.gson;
+  requires jdk.net;
+
+  exports blksnap.ctrl;
+  exports blksnap.error;
+  exports blksnap.eventqueue;
+  exports blksnap.log;
+  exports blksnap.param;
+  exports blksnap.sector;
+  exports blksnap.status;
+}
