@@ -8,18 +8,25 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
-/** The file calls of the C library, and the numbers of their flags; linked when the first file is opened. */
+/**
+ * The file calls of the C library, and the numbers of their flags; linked when the first file is
+ * opened.
+ */
 final class Calls {
   static final MethodHandle OPEN =
       Native.variadic("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT), 2);
-  static final MethodHandle CLOSE = Native.function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  static final MethodHandle CLOSE =
+      Native.function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
   static final MethodHandle PREAD =
-      Native.function("pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+      Native.function(
+          "pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
   static final MethodHandle PWRITE =
-      Native.function("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+      Native.function(
+          "pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
   static final MethodHandle FDATASYNC =
       Native.function("fdatasync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  static final MethodHandle FSYNC = Native.function("fsync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  static final MethodHandle FSYNC =
+      Native.function("fsync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
   static final MethodHandle FTRUNCATE =
       Native.function("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
   static final MethodHandle FALLOCATE =
@@ -31,8 +38,7 @@ final class Calls {
       Native.function("flock", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
   static final MethodHandle STATX =
       Native.function(
-          "statx",
-          FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+          "statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
   static final MethodHandle FSTATVFS =
       Native.function("fstatvfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
   static final MethodHandle IOCTL =

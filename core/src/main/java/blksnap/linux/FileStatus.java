@@ -17,10 +17,10 @@ import java.lang.foreign.MemorySegment;
  * @param allocatedBytes space taken on disk
  * @param modifiedNanos last change of the content, nanoseconds since 1970
  * @param changedNanos last change of content or attributes, nanoseconds since 1970
- * @param directOffsetAlignment what offsets and lengths of direct I/O must be a multiple of; 0 when the kernel does
- *     not say
- * @param directMemoryAlignment what buffer addresses of direct I/O must be a multiple of; 0 when the kernel does not
- *     say
+ * @param directOffsetAlignment what offsets and lengths of direct I/O must be a multiple of; 0 when
+ *     the kernel does not say
+ * @param directMemoryAlignment what buffer addresses of direct I/O must be a multiple of; 0 when
+ *     the kernel does not say
  */
 public record FileStatus(
     long device,

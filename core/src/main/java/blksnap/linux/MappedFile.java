@@ -16,9 +16,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
 /**
- * A file of our own, mapped for reading and writing. All of its space is allocated before it is mapped, so a store
- * cannot fault because the disk is full. What is stored outlives this process at once, and a power loss once
- * {@link #force} has returned.
+ * A file of our own, mapped for reading and writing. All of its space is allocated before it is
+ * mapped, so a store cannot fault because the disk is full. What is stored outlives this process at
+ * once, and a power loss once {@link #force} has returned.
  *
  * <p>The segment may be used by many threads. Nothing else may shorten the file while it is mapped.
  */
@@ -38,7 +38,8 @@ public final class MappedFile implements Closeable {
   /**
    * Makes a new file of zeroes, readable by its owner only, and maps it.
    *
-   * @throws BlkSnapException {@code EEXIST} when there is one, {@code ENOSPC} when there is no room; then no file stays
+   * @throws BlkSnapException {@code EEXIST} when there is one, {@code ENOSPC} when there is no
+   *     room; then no file stays
    */
   public static MappedFile create(Path path, long bytes) throws IOException {
     requirePositive(bytes);
@@ -56,7 +57,8 @@ public final class MappedFile implements Closeable {
   }
 
   /**
-   * Maps the first {@code bytes} of a file that is there; holes in it, as a copy may have, get their space first.
+   * Maps the first {@code bytes} of a file that is there; holes in it, as a copy may have, get
+   * their space first.
    *
    * @throws BlkSnapException {@code EINVAL} when the file is shorter, or is no regular file
    */
@@ -70,7 +72,8 @@ public final class MappedFile implements Closeable {
       }
       if (status.sizeBytes() < bytes) {
         throw new BlkSnapException(
-            Errno.EINVAL, path + " has " + status.sizeBytes() + " bytes, not the expected " + bytes);
+            Errno.EINVAL,
+            path + " has " + status.sizeBytes() + " bytes, not the expected " + bytes);
       }
       allocate(file, bytes);
       return map(file, bytes);
@@ -147,7 +150,10 @@ public final class MappedFile implements Closeable {
     }
   }
 
-  /** Unmaps; twice is harmless. The content reaches the disk in the kernel's time unless it was forced. */
+  /**
+   * Unmaps; twice is harmless. The content reaches the disk in the kernel's time unless it was
+   * forced.
+   */
   @Override
   public void close() {
     if (arena.scope().isAlive()) {

@@ -11,8 +11,9 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Links functions of the C library, calls them and carries their errno. Every function that is linked here returns a
- * negative number when it fails and takes, before its own arguments, the segment its errno is saved to.
+ * Links functions of the C library, calls them and carries their errno. Every function that is
+ * linked here returns a negative number when it fails and takes, before its own arguments, the
+ * segment its errno is saved to.
  */
 final class Native {
   private static final int EINTR = 4;
@@ -22,15 +23,17 @@ final class Native {
   private static final long ERRNO_OFFSET =
       Linker.Option.captureStateLayout().byteOffset(PathElement.groupElement("errno"));
 
-  /** A segment each for errno and for small arguments; no call comes back into Java, so one a thread is enough. */
+  /**
+   * A segment each for errno and for small arguments; no call comes back into Java, so one a thread
+   * is enough.
+   */
   private static final ThreadLocal<Scratch> SCRATCH =
-      ThreadLocal.withInitial(
-          () -> {
-            Arena arena = Arena.ofAuto();
-            return new Scratch(
-                arena.allocate(Linker.Option.captureStateLayout()),
-                arena.allocate(SCRATCH_BYTES, Long.BYTES));
-          });
+      ThreadLocal.withInitial(() -> {
+        Arena arena = Arena.ofAuto();
+        return new Scratch(
+            arena.allocate(Linker.Option.captureStateLayout()),
+            arena.allocate(SCRATCH_BYTES, Long.BYTES));
+      });
 
   private Native() {}
 
@@ -39,7 +42,9 @@ final class Native {
     return link(name, descriptor, SAVE_ERRNO);
   }
 
-  /** As {@link #function}, for one whose arguments from {@code firstVariadic} on stand for the dots. */
+  /**
+   * As {@link #function}, for one whose arguments from {@code firstVariadic} on stand for the dots.
+   */
   static MethodHandle variadic(String name, FunctionDescriptor descriptor, int firstVariadic) {
     return link(name, descriptor, SAVE_ERRNO, Linker.Option.firstVariadicArg(firstVariadic));
   }
@@ -55,12 +60,17 @@ final class Native {
     return LINKER.downcallHandle(address, descriptor, options);
   }
 
-  /** {@value #SCRATCH_BYTES} bytes of this thread's own, aligned to 8, valid until its next use of them. */
+  /**
+   * {@value #SCRATCH_BYTES} bytes of this thread's own, aligned to 8, valid until its next use of
+   * them.
+   */
   static MemorySegment scratch() {
     return SCRATCH.get().memory();
   }
 
-  /** Makes the call again until no signal interrupts it; its result, or the negative of its errno. */
+  /**
+   * Makes the call again until no signal interrupts it; its result, or the negative of its errno.
+   */
   static long repeat(Call call) {
     long result = once(call);
     while (result == -EINTR) {
@@ -84,8 +94,8 @@ final class Native {
   }
 
   /**
-   * What the kernel refused, as this program reports it: {@code sentence} and the meaning of the error. Numbers that
-   * {@link Errno} does not list are told as their nearest relative.
+   * What the kernel refused, as this program reports it: {@code sentence} and the meaning of the
+   * error. Numbers that {@link Errno} does not list are told as their nearest relative.
    *
    * @param negative what {@link #repeat} returned
    */

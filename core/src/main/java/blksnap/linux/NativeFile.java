@@ -18,20 +18,28 @@ import java.util.Set;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * An open file, block device or directory: its descriptor, owned until {@link #close}. Offsets and lengths are bytes.
+ * An open file, block device or directory: its descriptor, owned until {@link #close}. Offsets and
+ * lengths are bytes.
  *
- * <p>Every refusal is a {@link BlkSnapException} with the kernel's errno and a sentence that names the path and the
- * values; {@code ESHUTDOWN} after close. Safe from many threads: {@code close} waits for calls in flight, so none of
- * them can reach a descriptor number that already belongs to another file. An interrupted thread finishes its call.
+ * <p>Every refusal is a {@link BlkSnapException} with the kernel's errno and a sentence that names
+ * the path and the values; {@code ESHUTDOWN} after close. Safe from many threads: {@code close}
+ * waits for calls in flight, so none of them can reach a descriptor number that already belongs to
+ * another file. An interrupted thread finishes its call.
  */
 public final class NativeFile implements Closeable {
   /** How to open; exactly one of the first three. */
   public enum Flag {
     READ_ONLY,
     READ_WRITE,
-    /** Only to ask what it is and to {@link #reopen} it: needs no permission and has no side effect on a device. */
+    /**
+     * Only to ask what it is and to {@link #reopen} it: needs no permission and has no side effect
+     * on a device.
+     */
     IDENTIFY,
-    /** Claim a block device: {@code EBUSY} while it is mounted or claimed elsewhere. No effect on a file. */
+    /**
+     * Claim a block device: {@code EBUSY} while it is mounted or claimed elsewhere. No effect on a
+     * file.
+     */
     EXCL,
     /** Make the file, with mode 0600, when it is not there. */
     CREATE,
@@ -79,8 +87,7 @@ public final class NativeFile implements Closeable {
     long opened;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment cName = arena.allocateFrom(name);
-      opened =
-          Native.repeat(s -> (int) Calls.OPEN.invokeExact(s, cName, bits, OWNER_ONLY));
+      opened = Native.repeat(s -> (int) Calls.OPEN.invokeExact(s, cName, bits, OWNER_ONLY));
     }
     if (opened < 0) {
       throw Native.failure(opened, "cannot open " + path + purpose(flags));
@@ -146,14 +153,13 @@ public final class NativeFile implements Closeable {
   }
 
   /**
-   * Locks the file against every other opener that locks it, in this process too; freed by {@link #close}, or by the
-   * kernel when the process ends.
+   * Locks the file against every other opener that locks it, in this process too; freed by {@link
+   * #close}, or by the kernel when the process ends.
    *
    * @return whether it is locked now; false when another holds it
    */
   public boolean tryLockExclusive() throws BlkSnapException {
-    long result =
-        call(s -> (int) Calls.FLOCK.invokeExact(s, descriptor, Calls.LOCK_EXCLUSIVE_NOW));
+    long result = call(s -> (int) Calls.FLOCK.invokeExact(s, descriptor, Calls.LOCK_EXCLUSIVE_NOW));
     if (result == -Errno.EAGAIN.number()) {
       return false;
     }
@@ -170,11 +176,10 @@ public final class NativeFile implements Closeable {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment empty = arena.allocateFrom("");
         check(
-            Native.repeat(
-                s ->
-                    (int)
-                        Calls.STATX.invokeExact(
-                            s, descriptor, empty, Calls.AT_EMPTY_PATH, mask, statx)),
+            Native.repeat(s ->
+                (int)
+                    Calls.STATX.invokeExact(
+                        s, descriptor, empty, Calls.AT_EMPTY_PATH, mask, statx)),
             "cannot stat " + path);
       }
       return FileStatus.fromStatx(statx);
@@ -217,7 +222,8 @@ public final class NativeFile implements Closeable {
     long wanted = memory.byteSize();
     long done = call(s -> (long) Calls.PREAD.invokeExact(s, descriptor, memory, wanted, offset));
     if (done < 0) {
-      throw Native.failure(done, "read of " + wanted + " bytes at " + offset + " from " + path + " failed");
+      throw Native.failure(
+          done, "read of " + wanted + " bytes at " + offset + " from " + path + " failed");
     }
     target.position(target.position() + (int) done);
     return (int) done;
@@ -234,7 +240,8 @@ public final class NativeFile implements Closeable {
     long wanted = memory.byteSize();
     long done = call(s -> (long) Calls.PWRITE.invokeExact(s, descriptor, memory, wanted, offset));
     if (done < 0) {
-      throw Native.failure(done, "write of " + wanted + " bytes at " + offset + " to " + path + " failed");
+      throw Native.failure(
+          done, "write of " + wanted + " bytes at " + offset + " to " + path + " failed");
     }
     source.position(source.position() + (int) done);
     return (int) done;
@@ -247,13 +254,17 @@ public final class NativeFile implements Closeable {
     return MemorySegment.ofBuffer(buffer);
   }
 
-  /** First byte at or after {@code offset} that is not in a hole; empty when only a hole is left, or nothing. */
+  /**
+   * First byte at or after {@code offset} that is not in a hole; empty when only a hole is left, or
+   * nothing.
+   */
   public OptionalLong nextData(long offset) throws BlkSnapException {
     return seek(offset, Calls.SEEK_DATA, "data");
   }
 
   /**
-   * First byte at or after {@code offset} that is in a hole, the end of the file being one; empty at or beyond the end.
+   * First byte at or after {@code offset} that is in a hole, the end of the file being one; empty
+   * at or beyond the end.
    */
   public OptionalLong nextHole(long offset) throws BlkSnapException {
     return seek(offset, Calls.SEEK_HOLE, "a hole");
@@ -268,14 +279,22 @@ public final class NativeFile implements Closeable {
     return OptionalLong.of(found);
   }
 
-  /** Gives the space back; the range reads as zeroes, the size stays. {@code ENOTSUP} where files have no holes. */
+  /**
+   * Gives the space back; the range reads as zeroes, the size stays. {@code ENOTSUP} where files
+   * have no holes.
+   */
   public void punchHole(long offset, long length) throws BlkSnapException {
-    fallocate(Calls.FALLOC_PUNCH_HOLE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot punch a hole");
+    fallocate(
+        Calls.FALLOC_PUNCH_HOLE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot punch a hole");
   }
 
-  /** Zeroes the range and keeps its space allocated; the size stays. {@code ENOTSUP} on some file systems. */
+  /**
+   * Zeroes the range and keeps its space allocated; the size stays. {@code ENOTSUP} on some file
+   * systems.
+   */
   public void zeroRange(long offset, long length) throws BlkSnapException {
-    fallocate(Calls.FALLOC_ZERO_RANGE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot zero a range");
+    fallocate(
+        Calls.FALLOC_ZERO_RANGE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot zero a range");
   }
 
   /** Allocates the space of the range, content untouched; the file grows to cover it. */
@@ -283,7 +302,8 @@ public final class NativeFile implements Closeable {
     fallocate(Calls.FALLOC_ALLOCATE, offset, length, "cannot allocate space");
   }
 
-  private void fallocate(int mode, long offset, long length, String refusal) throws BlkSnapException {
+  private void fallocate(int mode, long offset, long length, String refusal)
+      throws BlkSnapException {
     check(
         call(s -> (int) Calls.FALLOCATE.invokeExact(s, descriptor, mode, offset, length)),
         refusal,
@@ -300,7 +320,8 @@ public final class NativeFile implements Closeable {
 
   /** Makes the content durable, and of the attributes what is needed to read it. */
   public void dataSync() throws BlkSnapException {
-    check(call(s -> (int) Calls.FDATASYNC.invokeExact(s, descriptor)), "sync of " + path + " failed");
+    check(
+        call(s -> (int) Calls.FDATASYNC.invokeExact(s, descriptor)), "sync of " + path + " failed");
   }
 
   /** Makes content and attributes durable; of a directory, its entries. */
@@ -337,7 +358,10 @@ public final class NativeFile implements Closeable {
     return answer;
   }
 
-  /** Tells a block device that the content is no longer needed; aligned to {@link #logicalBlockBytes}. */
+  /**
+   * Tells a block device that the content is no longer needed; aligned to {@link
+   * #logicalBlockBytes}.
+   */
   public void blockDiscard(long offset, long length) throws BlkSnapException {
     tell(Calls.BLKDISCARD, offset, length, "cannot discard");
   }
@@ -347,7 +371,8 @@ public final class NativeFile implements Closeable {
     tell(Calls.BLKZEROOUT, offset, length, "cannot zero a range");
   }
 
-  private void tell(long request, long offset, long length, String refusal) throws BlkSnapException {
+  private void tell(long request, long offset, long length, String refusal)
+      throws BlkSnapException {
     MemorySegment range = Native.scratch();
     range.set(JAVA_LONG, 0, offset);
     range.set(JAVA_LONG, 8, length);
@@ -380,13 +405,18 @@ public final class NativeFile implements Closeable {
     }
   }
 
-  private void check(long result, String refusal, long offset, long length) throws BlkSnapException {
+  private void check(long result, String refusal, long offset, long length)
+      throws BlkSnapException {
     if (result < 0) {
-      throw Native.failure(result, refusal + " of " + length + " bytes at " + offset + " in " + path);
+      throw Native.failure(
+          result, refusal + " of " + length + " bytes at " + offset + " in " + path);
     }
   }
 
-  /** Waits for calls in flight and gives up the descriptor, its lock and its claim; twice is harmless. */
+  /**
+   * Waits for calls in flight and gives up the descriptor, its lock and its claim; twice is
+   * harmless.
+   */
   @Override
   public void close() throws BlkSnapException {
     gate.writeLock().lock();
@@ -395,7 +425,8 @@ public final class NativeFile implements Closeable {
         return;
       }
       closed = true;
-      // Not repeated when interrupted: the number is free either way, and may be another file's by then.
+      // Not repeated when interrupted: the number is free either way, and may be another file's by
+      // then.
       long result = Native.once(s -> (int) Calls.CLOSE.invokeExact(s, descriptor));
       if (result < 0 && result != -Errno.EINTR.number()) {
         throw Native.failure(result, "close of " + path + " failed");

@@ -8,14 +8,16 @@ import java.lang.invoke.MethodHandle;
 
 /** This process, and whether others are still there. */
 public final class Processes {
-  private static final MethodHandle SETSID = Native.function("setsid", FunctionDescriptor.of(JAVA_INT));
+  private static final MethodHandle SETSID =
+      Native.function("setsid", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle GETEUID =
       Native.function("geteuid", FunctionDescriptor.of(JAVA_INT));
 
   private Processes() {}
 
   /**
-   * Leaves the terminal's session, so that its hang-up and its interrupt key do not reach this process.
+   * Leaves the terminal's session, so that its hang-up and its interrupt key do not reach this
+   * process.
    *
    * @return the new session's number
    * @throws BlkSnapException {@code EPERM} when the process already leads a group
