@@ -1,4 +1,6 @@
-/** The engine of blksnap: what {@code blksnap.cli} may use of it is exported here, and nothing else. */
+/**
+ * The engine of blksnap: what {@code blksnap.cli} may use of it is exported here, and nothing else.
+ */
 module blksnap.core {
   requires static transitive org.jspecify;
   requires com.google.gson;

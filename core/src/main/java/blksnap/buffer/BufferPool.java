@@ -9,14 +9,17 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntSupplier;
 
 /**
- * Direct buffers, page aligned, lent and given back. At most {@code limitBytes} are out at a time: who asks for more
- * waits. Sizes are rounded up to a power of two from {@value #ALIGNMENT} bytes, and each size keeps its own free list.
+ * Direct buffers, page aligned, lent and given back. At most {@code limitBytes} are out at a time:
+ * who asks for more waits. Sizes are rounded up to a power of two from {@value #ALIGNMENT} bytes,
+ * and each size keeps its own free list.
  *
- * <p>Safe from many threads. A thread that holds a buffer must not wait for a second one, or two such threads could
- * wait for each other.
+ * <p>Safe from many threads. A thread that holds a buffer must not wait for a second one, or two
+ * such threads could wait for each other.
  */
 public final class BufferPool {
-  /** Alignment of every buffer's address, enough for O_DIRECT on any disk; also the smallest size. */
+  /**
+   * Alignment of every buffer's address, enough for O_DIRECT on any disk; also the smallest size.
+   */
   public static final int ALIGNMENT = 4096;
 
   private static final int SIZES = 31;
@@ -51,7 +54,8 @@ public final class BufferPool {
   }
 
   /**
-   * A buffer with position 0 and limit {@code bytes}, its content undefined; waits while the limit is reached.
+   * A buffer with position 0 and limit {@code bytes}, its content undefined; waits while the limit
+   * is reached.
    *
    * @throws BlkSnapException {@code EINTR} when interrupted while waiting
    */

@@ -1,4 +1,7 @@
-/** Direct buffers from pools with limits: a slow disk gives back-pressure to clients, not a growing heap. */
+/**
+ * Direct buffers from pools with limits: a slow disk gives back-pressure to clients, not a growing
+ * heap.
+ */
 @NullMarked
 package blksnap.buffer;
 

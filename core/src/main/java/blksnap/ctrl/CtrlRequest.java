@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Everything that can be asked of an engine. A snapshot is named by its UUID or its name, wherever {@code id} stands. A
- * device is named by its name.
+ * Everything that can be asked of an engine. A snapshot is named by its UUID or its name, wherever
+ * {@code id} stands. A device is named by its name.
  */
 public sealed interface CtrlRequest {
   /** Most ranges or bytes in one page of a change map. */
@@ -49,9 +49,11 @@ public sealed interface CtrlRequest {
   /**
    * One page of the changed ranges.
    *
-   * @param since a number from 0 to 255, or a snapshot's name or UUID; empty: 0, everything in this generation
+   * @param since a number from 0 to 255, or a snapshot's name or UUID; empty: 0, everything in this
+   *     generation
    * @param until a snapshot's name or UUID: its frozen map; empty: the live map
-   * @param fromOffset bytes: where the page starts; 0 first, then the {@code next} of the page before
+   * @param fromOffset bytes: where the page starts; 0 first, then the {@code next} of the page
+   *     before
    */
   record CbtMap(String device, Optional<String> since, Optional<String> until, long fromOffset)
       implements CtrlRequest {}

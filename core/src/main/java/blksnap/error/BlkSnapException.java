@@ -4,8 +4,9 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a client asked for, or a disk did, cannot be done: an errno, one sentence with the values, and at times a hint.
- * Bad arguments from our own code are {@link IllegalArgumentException} instead.
+ * What a client asked for, or a disk did, cannot be done: an errno, one sentence with the values,
+ * and at times a hint. Bad arguments from our own code are {@link IllegalArgumentException}
+ * instead.
  */
 public final class BlkSnapException extends IOException {
   private static final long serialVersionUID = 1L;

@@ -46,8 +46,8 @@ public final class EventQueue {
   }
 
   /**
-   * Takes the oldest event, waiting up to {@code timeoutMillis} for one; empty when none came in that time, or when the
-   * queue was closed.
+   * Takes the oldest event, waiting up to {@code timeoutMillis} for one; empty when none came in
+   * that time, or when the queue was closed.
    */
   public Optional<Stamped> await(long timeoutMillis) throws InterruptedException {
     lock.lock();

@@ -10,11 +10,15 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
- * The last {@value #CAPACITY} log lines, each with a sequence number, so that a reader can go on where it stopped and
- * notice what it missed. Safe from many threads; adding never blocks on a reader.
+ * The last {@value #CAPACITY} log lines, each with a sequence number, so that a reader can go on
+ * where it stopped and notice what it missed. Safe from many threads; adding never blocks on a
+ * reader.
  */
 public final class LogRing {
-  /** Lines kept; a line is cut at {@value #MAX_LINE_CHARS} characters, so the ring stays under 2 MiB. */
+  /**
+   * Lines kept; a line is cut at {@value #MAX_LINE_CHARS} characters, so the ring stays under 2
+   * MiB.
+   */
   public static final int CAPACITY = 4096;
 
   /** Characters kept of one line. */
@@ -121,7 +125,10 @@ public final class LogRing {
     }
   }
 
-  /** As {@link #since}, but waits for a first line up to {@code timeoutMillis}; empty when none came. */
+  /**
+   * As {@link #since}, but waits for a first line up to {@code timeoutMillis}; empty when none
+   * came.
+   */
   public List<Line> await(long from, int max, long timeoutMillis) throws InterruptedException {
     lock.lock();
     try {
@@ -139,8 +146,7 @@ public final class LogRing {
   private static String printable(String text) {
     String cut = text.length() <= MAX_LINE_CHARS ? text : text.substring(0, MAX_LINE_CHARS);
     var clean = new StringBuilder(cut.length());
-    cut.codePoints()
-        .forEach(c -> clean.appendCodePoint(Character.isISOControl(c) ? '\uFFFD' : c));
+    cut.codePoints().forEach(c -> clean.appendCodePoint(Character.isISOControl(c) ? '\uFFFD' : c));
     return clean.toString();
   }
 }

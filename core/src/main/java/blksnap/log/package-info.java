@@ -1,4 +1,7 @@
-/** The engine's own log: a bounded ring of lines that {@code blksnap dmesg} reads. Everything may use it. */
+/**
+ * The engine's own log: a bounded ring of lines that {@code blksnap dmesg} reads. Everything may
+ * use it.
+ */
 @NullMarked
 package blksnap.log;
 

@@ -15,8 +15,9 @@ public interface ExportTable {
   Optional<Export> find(String name);
 
   /**
-   * Takes the export into use for one client until the session is closed. The device of a session may start to fail
-   * with {@code ESHUTDOWN} at any time, when it is detached or destroyed by force.
+   * Takes the export into use for one client until the session is closed. The device of a session
+   * may start to fail with {@code ESHUTDOWN} at any time, when it is detached or destroyed by
+   * force.
    *
    * @param peer who asks, for the log and for {@code EBUSY} sentences
    * @throws blksnap.error.BlkSnapException {@code ENOENT} when no export has this name (any more)
@@ -31,7 +32,9 @@ public interface ExportTable {
    */
   record Export(String name, String description, long sizeBytes, boolean readOnly) {}
 
-  /** One client's use of one export. Closing it does not close the device, and twice is harmless. */
+  /**
+   * One client's use of one export. Closing it does not close the device, and twice is harmless.
+   */
   interface Session extends Closeable {
     BlockDevice device();
 

@@ -5,8 +5,8 @@ import blksnap.error.Errno;
 import java.util.Arrays;
 
 /**
- * The seven parameters, with the names, defaults and meanings of the kernel module. A value outside its range is
- * refused with {@code EINVAL}, never clamped.
+ * The seven parameters, with the names, defaults and meanings of the kernel module. A value outside
+ * its range is refused with {@code EINVAL}, never clamped.
  */
 public enum Parameter {
   TRACKING_BLOCK_MINIMUM_SHIFT(

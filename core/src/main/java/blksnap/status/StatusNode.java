@@ -2,7 +2,10 @@ package blksnap.status;
 
 import java.util.List;
 
-/** A part of the status tree as it was at one moment; what {@code status}, {@code cat} and {@code ls} print. */
+/**
+ * A part of the status tree as it was at one moment; what {@code status}, {@code cat} and {@code
+ * ls} print.
+ */
 public sealed interface StatusNode {
   /** The last part of the path; empty for the root. */
   String name();

@@ -1,4 +1,7 @@
-/** The status tree: directories and attributes like sysfs, whose values are read when they are printed. */
+/**
+ * The status tree: directories and attributes like sysfs, whose values are read when they are
+ * printed.
+ */
 @NullMarked
 package blksnap.status;
 
