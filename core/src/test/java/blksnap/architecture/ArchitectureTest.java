@@ -111,7 +111,13 @@ class ArchitectureTest {
     classes()
         .should()
         .onlyDependOnClassesThat()
-        .resideInAnyPackage("blksnap..", "java..", "jdk.net..", "org.jspecify.annotations..", GSON)
+        .resideInAnyPackage(
+            "blksnap..",
+            "java..",
+            "jdk.net..",
+            "org.jspecify.annotations..",
+            "com.google.errorprone.annotations..",
+            GSON)
         .check(CORE);
     noClasses()
         .that()
