@@ -3,6 +3,7 @@
  */
 module blksnap.core {
   requires static transitive org.jspecify;
+  requires static com.google.errorprone.annotations;
   requires com.google.gson;
   requires jdk.net;
 

@@ -11,10 +11,29 @@ import java.util.UUID;
 public final class BootId {
   private static final Path SOURCE = Path.of("/proc/sys/kernel/random/boot_id");
 
+  private static final Path STATISTICS = Path.of("/proc/stat");
+
   private BootId() {}
 
   public static UUID read() throws BlkSnapException {
     return read(SOURCE);
+  }
+
+  /**
+   * When the machine was started, milliseconds since 1970, to the second; the clock may have been
+   * set since.
+   */
+  public static long bootMillis() throws BlkSnapException {
+    try {
+      for (String line : Files.readAllLines(STATISTICS)) {
+        if (line.startsWith("btime ")) {
+          return Long.parseLong(line.substring("btime ".length()).strip()) * 1_000;
+        }
+      }
+    } catch (IOException | NumberFormatException e) {
+      throw new BlkSnapException(Errno.EIO, "cannot read the boot time from " + STATISTICS, e);
+    }
+    throw new BlkSnapException(Errno.ENODATA, STATISTICS + " does not tell the boot time");
   }
 
   static UUID read(Path source) throws BlkSnapException {

@@ -218,6 +218,9 @@ public final class NativeFile implements Closeable {
    * @return bytes read, may be fewer than asked for; 0 at the end of the file
    */
   public int read(long offset, ByteBuffer target) throws BlkSnapException {
+    if (target.isReadOnly()) {
+      throw new IllegalArgumentException("cannot read into a read-only buffer");
+    }
     MemorySegment memory = direct(target);
     long wanted = memory.byteSize();
     long done = call(s -> (long) Calls.PREAD.invokeExact(s, descriptor, memory, wanted, offset));
@@ -285,7 +288,7 @@ public final class NativeFile implements Closeable {
    */
   public void punchHole(long offset, long length) throws BlkSnapException {
     fallocate(
-        Calls.FALLOC_PUNCH_HOLE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot punch a hole");
+        Calls.FALLOC_PUNCH_HOLE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot punch a hole of");
   }
 
   /**
@@ -293,13 +296,12 @@ public final class NativeFile implements Closeable {
    * systems.
    */
   public void zeroRange(long offset, long length) throws BlkSnapException {
-    fallocate(
-        Calls.FALLOC_ZERO_RANGE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot zero a range");
+    fallocate(Calls.FALLOC_ZERO_RANGE | Calls.FALLOC_KEEP_SIZE, offset, length, "cannot zero");
   }
 
   /** Allocates the space of the range, content untouched; the file grows to cover it. */
   public void allocate(long offset, long length) throws BlkSnapException {
-    fallocate(Calls.FALLOC_ALLOCATE, offset, length, "cannot allocate space");
+    fallocate(Calls.FALLOC_ALLOCATE, offset, length, "cannot allocate");
   }
 
   private void fallocate(int mode, long offset, long length, String refusal)
@@ -368,7 +370,7 @@ public final class NativeFile implements Closeable {
 
   /** Zeroes a part of a block device; aligned to {@link #logicalBlockBytes}. */
   public void blockZeroOut(long offset, long length) throws BlkSnapException {
-    tell(Calls.BLKZEROOUT, offset, length, "cannot zero a range");
+    tell(Calls.BLKZEROOUT, offset, length, "cannot zero");
   }
 
   private void tell(long request, long offset, long length, String refusal)
@@ -408,8 +410,7 @@ public final class NativeFile implements Closeable {
   private void check(long result, String refusal, long offset, long length)
       throws BlkSnapException {
     if (result < 0) {
-      throw Native.failure(
-          result, refusal + " of " + length + " bytes at " + offset + " in " + path);
+      throw Native.failure(result, refusal + " " + length + " bytes at " + offset + " in " + path);
     }
   }
 
