@@ -1,6 +1,7 @@
 package blksnap.ctrl;
 
 import java.io.IOException;
+import java.util.function.Consumer;
 
 /**
  * Whoever answers requests: the engine, in this process or behind the socket. Safe from many
@@ -15,4 +16,13 @@ public interface CtrlHandler {
    *     changed
    */
   CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException;
+
+  /**
+   * As {@link #handle(CtrlRequest)}, and tells how far it is, if it takes long. Telling is cheap,
+   * may be done often, does not fail, and after the answer it does nothing.
+   */
+  default CtrlReply handle(CtrlRequest request, Consumer<CtrlProgress> progress)
+      throws IOException, InterruptedException {
+    return handle(request);
+  }
 }
