@@ -1,0 +1,294 @@
+package blksnap.nbd;
+
+import blksnap.buffer.BufferPool;
+import blksnap.error.BlkSnapException;
+import blksnap.log.LogRing;
+import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.SocketChannel;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One client, from accept until the last of its threads is gone: then, once, its session, its
+ * memory and its socket are given back. Threads come when requests overlap and leave together.
+ */
+final class NbdConnection {
+  /** Lines one connection may put into the log about failing requests. */
+  private static final int MAX_COMPLAINTS = 16;
+
+  private final long number;
+  private final SocketChannel channel;
+  private final String peer;
+  private final NbdShared shared;
+  private final Instant since = Instant.now();
+  private final long acceptedNanos = System.nanoTime();
+  private final BufferPool.Lease inputLease;
+  private final NbdLink link;
+
+  /**
+   * Threads of this connection, the first counted before it starts; at 0 the connection is over.
+   */
+  private final AtomicInteger threads = new AtomicInteger(1);
+
+  private final AtomicInteger threadNames = new AtomicInteger(1);
+  private final AtomicInteger complaints = new AtomicInteger();
+
+  private final CountDownLatch gone = new CountDownLatch(1);
+
+  /** The export in use, or about to be; empty before. */
+  private volatile String exportName = "";
+
+  /** Present in transmission. */
+  private volatile Optional<NbdHandshake.Agreed> agreed = Optional.empty();
+
+  /** No more requests are read. */
+  private volatile boolean ended;
+
+  NbdConnection(long number, SocketChannel channel, String peer, NbdShared shared)
+      throws BlkSnapException {
+    this.number = number;
+    this.channel = channel;
+    this.peer = peer;
+    this.shared = shared;
+    this.inputLease = shared.scratch().take(NbdInput.BUFFER_BYTES);
+    this.link =
+        new NbdLink(
+            new NbdInput(channel, inputLease.buffer()),
+            new NbdOutput(channel),
+            new NbdTurn(),
+            new NbdPace(),
+            new NbdPayloads(shared.payloads(), shared.limits().bytesPerConnection()),
+            new NbdInFlight());
+  }
+
+  NbdLink link() {
+    return link;
+  }
+
+  NbdShared shared() {
+    return shared;
+  }
+
+  String exportName() {
+    return exportName;
+  }
+
+  NbdClient client() {
+    return new NbdClient(peer, exportName, since, link.inFlight().count());
+  }
+
+  /** Starts the first thread; when that fails, nothing is left of the connection. */
+  void start() {
+    try {
+      shared.threads().start(threadName(), this::negotiateAndServe);
+    } catch (RuntimeException | Error e) {
+      leave();
+      throw e;
+    }
+  }
+
+  private void negotiateAndServe() {
+    try {
+      if (negotiate()) {
+        serve();
+      }
+    } catch (Throwable failure) { // whatever one client brings about ends that client only
+      fail(failure);
+    } finally {
+      leave();
+    }
+  }
+
+  private boolean negotiate() throws IOException {
+    try (BufferPool.Lease lease = shared.scratch().take(NbdWorker.SCRATCH_BYTES)) {
+      var replies = new NbdOptionReplies(link.output(), lease.buffer());
+      var handshake = new NbdHandshake(link.input(), replies, shared.exports(), this::open);
+      agreed = handshake.run();
+    }
+    if (agreed.isPresent()) {
+      shared.log().info("nbd: " + this + " uses " + exportName);
+    }
+    return agreed.isPresent();
+  }
+
+  /** The name is known before the export is in use, so that a forced disconnect misses no one. */
+  private ExportTable.Session open(String name) throws IOException {
+    exportName = name;
+    try {
+      return shared.exports().open(name, peer);
+    } catch (IOException | RuntimeException e) {
+      exportName = "";
+      throw NbdErrors.wrap(e);
+    }
+  }
+
+  private void serve() throws IOException {
+    NbdHandshake.Agreed terms = agreed.orElseThrow();
+    try (BufferPool.Lease lease = shared.scratch().take(NbdWorker.SCRATCH_BYTES)) {
+      new NbdWorker(this, terms, lease).work();
+    }
+  }
+
+  private void serveAlso() {
+    try {
+      serve();
+    } catch (Throwable failure) {
+      fail(failure);
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Lets another thread read, a new one if none waits; called with the turn, which is gone
+   * afterwards.
+   */
+  void handOver() {
+    try {
+      if (!link.turn().someoneWaits() && !ended && enter()) {
+        spawn();
+      }
+    } finally {
+      link.turn().give();
+    }
+  }
+
+  private void spawn() {
+    try {
+      shared.threads().start(threadName(), this::serveAlso);
+    } catch (OutOfMemoryError e) { // no more threads: then those there are go on
+      shared.log().warning("nbd: " + this + " goes on with fewer threads: " + e.getMessage());
+      leave();
+    }
+  }
+
+  /** Counts one more thread, unless there are enough or the last is gone. */
+  private boolean enter() {
+    int most = shared.limits().threadsPerConnection();
+    int before = threads.getAndUpdate(n -> n > 0 && n < most ? n + 1 : n);
+    return before > 0 && before < most;
+  }
+
+  private String threadName() {
+    return "blksnap-nbd-" + number + "-" + threadNames.getAndIncrement();
+  }
+
+  /** Whether no more requests are to be read. */
+  boolean ended() {
+    return ended;
+  }
+
+  /** The client wants no more; what is in flight is finished and answered. */
+  void end() {
+    ended = true;
+  }
+
+  /** Tells the log that a device failed, but not for ever. */
+  void complain(String what, BlkSnapException failure) {
+    if (complaints.getAndIncrement() < MAX_COMPLAINTS) {
+      shared.log().warning("nbd: " + this + ": " + what + ": " + failure.sentence());
+    }
+  }
+
+  /** The connection is broken, or has to be: nothing more is received or sent. */
+  private void fail(Throwable failure) {
+    if (!ended || !(failure instanceof ClosedChannelException)) {
+      LogRing log = shared.log();
+      String text = "nbd: " + this + " is dropped: " + failure;
+      if (failure instanceof IOException) {
+        log.info(text);
+      } else {
+        log.error(text);
+      }
+    }
+    close();
+  }
+
+  /** Cuts the connection off. Its threads end as soon as their devices let them. */
+  void close() {
+    ended = true;
+    try {
+      channel.close();
+    } catch (IOException e) {
+      shared.log().warning("nbd: closing " + this + " failed: " + e);
+    }
+  }
+
+  /** A thread leaves; the last one gives everything back. */
+  private void leave() {
+    if (threads.decrementAndGet() > 0) {
+      return;
+    }
+    close();
+    try {
+      agreed.ifPresent(terms -> terms.session().close());
+    } catch (RuntimeException e) {
+      shared.log().error("nbd: closing the session of " + this + " failed: " + e);
+    } finally {
+      if (agreed.isPresent()) {
+        shared.log().info("nbd: " + this + " is done with " + exportName);
+      }
+      inputLease.close();
+      shared.ended().accept(this);
+      gone.countDown();
+    }
+  }
+
+  /** Cuts off who still negotiates. */
+  void closeUnlessServing() {
+    if (agreed.isEmpty()) {
+      close();
+    }
+  }
+
+  /**
+   * After {@link #close}: whether the last thread was gone, and the session closed, before the
+   * deadline.
+   */
+  boolean awaitGone(long deadlineNanos) throws InterruptedException {
+    return gone.await(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+  }
+
+  /** Called at short intervals by the watchdog: a request that keeps the turn too long loses it. */
+  boolean watchTurn() {
+    return switch (link.turn().watch()) {
+      case FREE -> false;
+      case KEPT -> true;
+      case TAKEN_AWAY -> {
+        handOver();
+        yield true;
+      }
+    };
+  }
+
+  /** Called at long intervals by the watchdog: cuts off who takes too long. */
+  void watchStall(long nowNanos) {
+    NbdLimits limits = shared.limits();
+    if (agreed.isEmpty() && nowNanos - acceptedNanos > limits.handshake().toNanos()) {
+      drop("negotiated for more than " + limits.handshake());
+    }
+    long stall = limits.stall().toNanos();
+    if (link.output().progress().stalledNanos(nowNanos) > stall) {
+      drop("left replies unread for more than " + limits.stall());
+    }
+    if (link.input().payloadProgress().stalledNanos(nowNanos) > stall) {
+      drop("left a payload unfinished for more than " + limits.stall());
+    }
+  }
+
+  private void drop(String why) {
+    if (channel.isOpen()) {
+      shared.log().warning("nbd: " + this + " is dropped: it " + why);
+      close();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "client " + number + " (" + peer + ")";
+  }
+}

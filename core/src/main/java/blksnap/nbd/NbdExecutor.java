@@ -1,0 +1,224 @@
+package blksnap.nbd;
+
+import blksnap.device.BlockDevice;
+import blksnap.device.BlockDevice.Extent;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Carries out valid requests on one device and answers them. One for each worker: used by one
+ * thread.
+ */
+final class NbdExecutor {
+  /**
+   * A READ longer than this is sent in pieces of so many bytes, if the client took structured
+   * replies.
+   */
+  static final int PIECE_BYTES = 2 << 20;
+
+  /**
+   * Holes of at least so many bytes are left out of a READ's data; for shorter reads nobody asks.
+   */
+  static final int MIN_HOLE_BYTES = 64 << 10;
+
+  /** Pieces end on a multiple of this, unless the request does not. */
+  private static final int EDGE_BYTES = 512;
+
+  /** Extents of a READ looked at; what lies beyond them is sent as data. */
+  private static final int MAX_READ_EXTENTS = 64;
+
+  private final BlockDevice device;
+  private final NbdTerms terms;
+  private final NbdPayloads payloads;
+  private final NbdReply reply;
+  private final ByteBuffer scratch;
+  private final NbdStats stats;
+  private long deviceNanos;
+
+  NbdExecutor(
+      BlockDevice device,
+      NbdTerms terms,
+      NbdPayloads payloads,
+      NbdReply reply,
+      ByteBuffer scratch,
+      NbdStats stats) {
+    this.device = device;
+    this.terms = terms;
+    this.payloads = payloads;
+    this.reply = reply;
+    this.scratch = scratch;
+    this.stats = stats;
+  }
+
+  /** What the device took for the data of the last READ or WRITE that had some. */
+  long deviceNanos() {
+    return deviceNanos;
+  }
+
+  /** A READ, its answer included. Every failure before the last message is the device's. */
+  void read(long cookie, NbdCommand.Read read) throws IOException, DeviceFailure {
+    if (read.length() == 0) {
+      reply.nothing(cookie);
+    } else if (read.length() <= scratch.capacity() - NbdReply.DATA_AT) {
+      fill(read.offset(), scratch.clear().position(NbdReply.DATA_AT), read.length());
+      reply.smallData(cookie, read.offset(), read.length());
+      stats.bytesRead.add(read.length());
+    } else if (!terms.structured()) {
+      readPiece(cookie, read.offset(), read.length(), true);
+    } else {
+      readChunks(cookie, read);
+    }
+  }
+
+  /** In structured mode: holes as holes, and data in pieces. */
+  private void readChunks(long cookie, NbdCommand.Read read) throws IOException, DeviceFailure {
+    long end = read.offset() + read.length();
+    long at = read.offset();
+    for (Extent extent : layout(read)) {
+      long extentEnd = at + extent.length();
+      if (extent.hole()) {
+        reply.hole(cookie, at, (int) extent.length(), extentEnd == end);
+        at = extentEnd;
+      }
+      while (at < extentEnd) {
+        long pieceEnd = extentEnd;
+        if (!read.whole() && extentEnd - at > PIECE_BYTES) {
+          pieceEnd = (at + PIECE_BYTES) / EDGE_BYTES * EDGE_BYTES;
+        }
+        readPiece(cookie, at, (int) (pieceEnd - at), pieceEnd == end);
+        at = pieceEnd;
+      }
+    }
+  }
+
+  private List<Extent> layout(NbdCommand.Read read) throws DeviceFailure {
+    var data = List.of(new Extent(read.length(), false));
+    if (read.length() < MIN_HOLE_BYTES) {
+      return data;
+    }
+    List<Extent> known;
+    try {
+      known = device.allocation(read.offset(), read.length(), MAX_READ_EXTENTS);
+    } catch (IOException | RuntimeException | Error e) {
+      throw new DeviceFailure(e);
+    }
+    List<Extent> layout = NbdExtents.forRead(known, read.length(), MIN_HOLE_BYTES);
+    return read.whole() && layout.size() > 1 ? data : layout;
+  }
+
+  private void readPiece(long cookie, long offset, int length, boolean last)
+      throws IOException, DeviceFailure {
+    try (var payload = memory(length)) {
+      fill(offset, payload.buffer(), length);
+      reply.data(cookie, offset, payload.buffer().position(0).limit(length), last);
+    }
+    stats.bytesRead.add(length);
+  }
+
+  private NbdPayloads.Payload memory(int length) throws DeviceFailure {
+    try {
+      return payloads.take(length);
+    } catch (BlkSnapException e) {
+      throw new DeviceFailure(e);
+    }
+  }
+
+  /** Reads exactly {@code length} bytes: a buffer that was not filled must never reach a client. */
+  private void fill(long offset, ByteBuffer target, int length) throws DeviceFailure {
+    target.limit(target.position() + length);
+    long start = System.nanoTime();
+    try {
+      device.read(offset, target);
+      deviceNanos = System.nanoTime() - start;
+    } catch (IOException | RuntimeException | Error e) {
+      throw new DeviceFailure(e);
+    }
+    if (target.hasRemaining()) {
+      throw new DeviceFailure(
+          new BlkSnapException(
+              Errno.EIO, "the device left " + target.remaining() + " bytes unread"));
+    }
+  }
+
+  /** BLOCK_STATUS, its answer included. */
+  void blockStatus(long cookie, NbdCommand.BlockStatus status) throws IOException, DeviceFailure {
+    int most = status.one() ? 1 : NbdReply.MAX_EXTENTS;
+    List<Extent> extents;
+    try {
+      extents = device.allocation(status.offset(), status.length(), most);
+    } catch (IOException | RuntimeException | Error e) {
+      throw new DeviceFailure(e);
+    }
+    List<Extent> tidy = NbdExtents.tidy(extents, status.length());
+    reply.blockStatus(cookie, tidy.subList(0, Math.min(most, tidy.size())));
+  }
+
+  /**
+   * Everything that changes the device, not yet answered.
+   *
+   * @param data the payload of a WRITE
+   */
+  void change(NbdCommand command, ByteBuffer data) throws DeviceFailure {
+    try {
+      switch (command) {
+        case NbdCommand.Write(var offset, var length, var fua) -> {
+          if (length > 0) {
+            long start = System.nanoTime();
+            device.write(offset, data);
+            deviceNanos = System.nanoTime() - start;
+            stats.bytesWritten.add(length);
+          }
+          flushIf(fua);
+        }
+        case NbdCommand.Trim(var offset, var length, var fua) -> {
+          if (length > 0) {
+            device.discard(offset, length);
+          }
+          flushIf(fua);
+        }
+        case NbdCommand.WriteZeroes(var offset, var length, var noHole, var fua) -> {
+          if (length > 0) {
+            device.writeZeroes(offset, length, noHole);
+          }
+          flushIf(fua);
+        }
+        case NbdCommand.Flush() -> device.flush();
+        case NbdCommand.Read _,
+            NbdCommand.BlockStatus _,
+            NbdCommand.Disconnect _,
+            NbdCommand.Refused _ ->
+            throw new IllegalArgumentException(command + " changes nothing");
+      }
+    } catch (IOException | RuntimeException | Error e) {
+      throw new DeviceFailure(e);
+    }
+  }
+
+  private void flushIf(boolean fua) throws IOException {
+    if (fua) {
+      device.flush();
+    }
+  }
+
+  /** The device failed, not the connection: the client is told, and the stream goes on. */
+  static final class DeviceFailure extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    DeviceFailure(Throwable cause) {
+      super(cause);
+    }
+
+    /** What to tell the client. */
+    BlkSnapException refusal() {
+      return NbdErrors.wrap(cause());
+    }
+
+    private Throwable cause() {
+      return Objects.requireNonNull(getCause());
+    }
+  }
+}

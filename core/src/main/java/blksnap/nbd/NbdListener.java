@@ -1,0 +1,173 @@
+package blksnap.nbd;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.log.LogRing;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketException;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+
+/**
+ * A listening socket and the loop that accepts from it. Closing ends the loop and removes the
+ * socket's file.
+ */
+final class NbdListener {
+  private static final int BACKLOG = 128;
+
+  /**
+   * Wait after a failed accept: mostly there are no file descriptors left, and trying at once would
+   * spin.
+   */
+  private static final long RETRY_NANOS = 100_000_000;
+
+  private final ServerSocketChannel channel;
+  private final Optional<Path> file;
+  private final Optional<Object> fileKey;
+
+  private NbdListener(ServerSocketChannel channel, Optional<Path> file) throws IOException {
+    this.channel = channel;
+    this.file = file;
+    this.fileKey = file.isPresent() ? key(file.get()) : Optional.empty();
+  }
+
+  /**
+   * Listens on a unix socket. Its file appears under its name with mode 0600 and listening: it is
+   * made in a directory of its own beside it, and then linked.
+   *
+   * @throws BlkSnapException {@code EADDRINUSE} when something has this name, {@code ENAMETOOLONG}
+   *     when the path is too long for a socket, {@code EACCES} and others when the file cannot be
+   *     made
+   */
+  static NbdListener unix(Path path) throws IOException {
+    Path directory = path.resolveSibling("." + path.getFileName());
+    Path hidden = directory.resolve("s");
+    ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    try {
+      Files.deleteIfExists(hidden); // of one that died in between
+      Files.deleteIfExists(directory);
+      Files.createDirectory(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      try {
+        channel.bind(UnixDomainSocketAddress.of(hidden), BACKLOG);
+        Files.setPosixFilePermissions(hidden, PosixFilePermissions.fromString("rw-------"));
+        Files.createLink(path, hidden);
+      } finally {
+        Files.deleteIfExists(hidden);
+        Files.deleteIfExists(directory);
+      }
+      return new NbdListener(channel, Optional.of(path));
+    } catch (IOException e) {
+      channel.close();
+      throw unixFailure(path, e);
+    } catch (RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static BlkSnapException unixFailure(Path path, IOException e) {
+    String sentence = "cannot listen on " + path + ": " + e.getMessage();
+    Errno errno =
+        switch (e) {
+          case FileAlreadyExistsException _ -> Errno.EADDRINUSE;
+          case AccessDeniedException _ -> Errno.EACCES;
+          case NoSuchFileException _ -> Errno.ENOENT;
+          case SocketException s when String.valueOf(s.getMessage()).contains("too long") ->
+              Errno.ENAMETOOLONG;
+          default -> Errno.EIO;
+        };
+    return new BlkSnapException(errno, sentence, e);
+  }
+
+  /**
+   * Listens on TCP.
+   *
+   * @throws BlkSnapException {@code EINVAL} for any address but 127.0.0.1 and ::1, {@code
+   *     EADDRINUSE} for a port in use
+   */
+  static NbdListener tcp(InetSocketAddress address) throws IOException {
+    checkLoopback(address);
+    ServerSocketChannel channel = ServerSocketChannel.open();
+    try {
+      channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
+      channel.bind(address, BACKLOG);
+      return new NbdListener(channel, Optional.empty());
+    } catch (BindException e) {
+      channel.close();
+      throw new BlkSnapException(
+          Errno.EADDRINUSE, "cannot listen on " + address + ": " + e.getMessage(), e);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static void checkLoopback(InetSocketAddress address) throws BlkSnapException {
+    InetAddress host = address.getAddress();
+    String literal = host == null ? "" : host.getHostAddress();
+    if (!literal.equals("127.0.0.1") && !literal.equals("0:0:0:0:0:0:0:1")) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "will not listen on " + address + ": without TLS only 127.0.0.1 and ::1 are served");
+    }
+  }
+
+  /** The address of a TCP listener, with the port in fact used. */
+  InetSocketAddress tcpAddress() throws IOException {
+    return (InetSocketAddress) channel.getLocalAddress();
+  }
+
+  /** A word for the thread's name. */
+  String kind() {
+    return file.isPresent() ? "unix" : "tcp";
+  }
+
+  /** Accepts until the listener is closed; runs in a thread of its own. */
+  void acceptAll(Consumer<SocketChannel> clients, LogRing log) {
+    while (channel.isOpen()) {
+      try {
+        clients.accept(channel.accept());
+      } catch (ClosedChannelException _) {
+        return;
+      } catch (IOException | RuntimeException | Error e) {
+        log.error("nbd: accepting a connection failed: " + e);
+        LockSupport.parkNanos(this, RETRY_NANOS);
+      }
+    }
+  }
+
+  /** Stops listening; the file goes only if it is still ours. */
+  void close() throws IOException {
+    try {
+      channel.close();
+    } finally {
+      if (file.isPresent() && Files.exists(file.get()) && key(file.get()).equals(fileKey)) {
+        Files.deleteIfExists(file.get());
+      }
+    }
+  }
+
+  /** Tells one file from another with the same name. */
+  private static Optional<Object> key(Path path) throws IOException {
+    return Optional.ofNullable(Files.readAttributes(path, BasicFileAttributes.class).fileKey());
+  }
+}

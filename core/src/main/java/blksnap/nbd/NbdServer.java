@@ -1,0 +1,272 @@
+package blksnap.nbd;
+
+import blksnap.buffer.BufferPool;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.log.LogRing;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import jdk.net.ExtendedSocketOptions;
+
+/**
+ * Serves what an {@link ExportTable} offers to NBD clients, until it is closed. Safe from many
+ * threads.
+ *
+ * <p>Threads: one for each listening socket, one watchdog, and for each connection one up to {@link
+ * NbdLimits#threadsPerConnection}. All are named {@code blksnap-nbd-...} and end with {@link
+ * #close}.
+ */
+public final class NbdServer implements Closeable {
+  /** Free buffers of one size kept for connections to come. */
+  private static final int SPARE_BUFFERS = 32;
+
+  private final NbdConfig config;
+  private final LogRing log;
+  private final NbdStats stats = new NbdStats();
+  private final NbdThreads threads = new NbdThreads();
+  private final Set<NbdConnection> connections = ConcurrentHashMap.newKeySet();
+  private final NbdWatchdog watchdog;
+  private final NbdShared shared;
+  private final Deque<NbdListener> listeners;
+  private final List<Thread> acceptors = new ArrayList<>();
+  private final Optional<InetSocketAddress> tcpAddress;
+  private final AtomicLong numbers = new AtomicLong();
+  private final AtomicBoolean closing = new AtomicBoolean();
+
+  private NbdServer(
+      NbdConfig config,
+      ExportTable exports,
+      BufferPool pool,
+      LogRing log,
+      Deque<NbdListener> listeners,
+      Optional<InetSocketAddress> tcpAddress) {
+    this.config = config;
+    this.log = log;
+    this.listeners = listeners;
+    this.tcpAddress = tcpAddress;
+    this.watchdog = new NbdWatchdog(connections, config.limits());
+    this.shared =
+        new NbdShared(
+            exports,
+            pool,
+            scratchPool(config.limits()),
+            log,
+            config.limits(),
+            stats,
+            threads,
+            watchdog,
+            connections::remove);
+  }
+
+  /**
+   * Listens, and serves from then on.
+   *
+   * @param pool for payloads, of at least {@value NbdProtocol#MAX_PAYLOAD_BYTES} bytes; no device
+   *     served here may take from it, since a WRITE holds one of its buffers while the device works
+   * @throws BlkSnapException when a socket cannot be had; then nothing is left behind
+   */
+  public static NbdServer start(NbdConfig config, ExportTable exports, BufferPool pool, LogRing log)
+      throws IOException {
+    var listeners = new ArrayDeque<NbdListener>();
+    try {
+      if (config.unixSocket().isPresent()) {
+        listeners.push(NbdListener.unix(config.unixSocket().get()));
+      }
+      Optional<InetSocketAddress> tcp = Optional.empty();
+      if (config.tcp().isPresent()) {
+        NbdListener listener = NbdListener.tcp(config.tcp().get());
+        listeners.push(listener);
+        tcp = Optional.of(listener.tcpAddress());
+      }
+      var server = new NbdServer(config, exports, pool, log, listeners, tcp);
+      server.begin();
+      return server;
+    } catch (IOException | RuntimeException | Error e) {
+      closeAll(listeners, e);
+      throw e;
+    }
+  }
+
+  /**
+   * As much as all connections can use, so that nobody waits for it; little of it is ever
+   * allocated.
+   */
+  private static BufferPool scratchPool(NbdLimits limits) {
+    long workers = (long) limits.threadsPerConnection() * NbdWorker.SCRATCH_BYTES;
+    long handshake = NbdWorker.SCRATCH_BYTES;
+    long bytes = (limits.connections() + 1L) * (NbdInput.BUFFER_BYTES + handshake + workers);
+    return new BufferPool(bytes, () -> SPARE_BUFFERS);
+  }
+
+  private void begin() {
+    watchdog.start(threads);
+    try {
+      for (NbdListener listener : listeners) {
+        String name = "blksnap-nbd-accept-" + listener.kind();
+        acceptors.add(threads.start(name, () -> listener.acceptAll(this::accept, log)));
+      }
+    } catch (RuntimeException | Error e) {
+      watchdog.stop();
+      throw e;
+    }
+  }
+
+  private static void closeAll(Deque<NbdListener> listeners, Throwable cause) {
+    while (!listeners.isEmpty()) {
+      try {
+        listeners.pop().close();
+      } catch (IOException e) {
+        cause.addSuppressed(e);
+      }
+    }
+  }
+
+  /** In a listener's thread, and so never after that has ended. */
+  private void accept(SocketChannel channel) {
+    try {
+      if (connections.size() >= config.limits().connections()) {
+        stats.refused.increment();
+        channel.close();
+        return;
+      }
+      stats.connections.increment();
+      String peer = peer(channel);
+      var connection = new NbdConnection(numbers.incrementAndGet(), channel, peer, shared);
+      connections.add(connection);
+      connection.start();
+    } catch (IOException | RuntimeException | Error e) {
+      log.error("nbd: a connection cannot be served: " + e);
+      try {
+        channel.close();
+      } catch (IOException f) {
+        log.error("nbd: closing it failed as well: " + f);
+      }
+    }
+  }
+
+  private static String peer(SocketChannel channel) throws IOException {
+    if (channel.getRemoteAddress() instanceof InetSocketAddress address) {
+      channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+      return address.getAddress().getHostAddress() + " port " + address.getPort();
+    }
+    if (channel.supportedOptions().contains(ExtendedSocketOptions.SO_PEERCRED)) {
+      return "user " + channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
+    }
+    return "local user";
+  }
+
+  /** The unix socket listened on. */
+  public Optional<Path> unixSocket() {
+    return config.unixSocket();
+  }
+
+  /** The TCP address listened on, with the port that was taken. */
+  public Optional<InetSocketAddress> tcpAddress() {
+    return tcpAddress;
+  }
+
+  /** Who is connected now, in no order. */
+  public List<NbdClient> clients() {
+    return connections.stream().map(NbdConnection::client).toList();
+  }
+
+  /** What was done so far. */
+  public NbdCounters counters() {
+    return stats.sum();
+  }
+
+  /**
+   * Cuts off every client of an export that the table does not offer any more, and waits for their
+   * sessions to close.
+   *
+   * @return whether all were closed within {@link NbdLimits#drain}
+   */
+  public boolean disconnect(String exportName) throws InterruptedException {
+    List<NbdConnection> users =
+        connections.stream().filter(one -> one.exportName().equals(exportName)).toList();
+    users.forEach(NbdConnection::close);
+    return awaitGone(users, deadline());
+  }
+
+  /**
+   * Ends the service in order: no new connections; requests in flight are finished and answered,
+   * later ones refused with {@code ESHUTDOWN}; then every connection and session is closed and
+   * every thread has ended. Twice is harmless.
+   *
+   * @throws BlkSnapException {@code ETIMEDOUT} when devices still hold threads after twice {@link
+   *     NbdLimits#drain}; those end, and close their sessions, when their devices return
+   */
+  @Override
+  public void close() throws IOException {
+    if (!closing.compareAndSet(false, true)) {
+      return;
+    }
+    var failure = new BlkSnapException(Errno.EIO, "closing the NBD server failed");
+    closeAll(listeners, failure);
+    boolean interrupted = false;
+    int left = 0;
+    try {
+      drain();
+      connections.forEach(NbdConnection::close);
+      boolean gone = awaitGone(List.copyOf(connections), deadline());
+      watchdog.stop();
+      left = gone ? threads.join(deadline()) : connections.size();
+    } catch (InterruptedException _) {
+      interrupted = true;
+      connections.forEach(NbdConnection::close);
+    } finally {
+      watchdog.stop();
+    }
+    log.info("nbd: closed, " + left + " left inside a device");
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+      throw new BlkSnapException(Errno.EINTR, "interrupted while closing the NBD server");
+    }
+    if (left > 0) {
+      throw new BlkSnapException(
+          Errno.ETIMEDOUT, left + " connections of the NBD server are still inside a device");
+    }
+    if (failure.getSuppressed().length > 0) {
+      throw failure;
+    }
+  }
+
+  private void drain() throws InterruptedException {
+    long deadline = deadline();
+    for (Thread acceptor : acceptors) {
+      acceptor.join(); // its socket is closed; afterwards no connection is added
+    }
+    connections.forEach(connection -> connection.link().inFlight().stop());
+    connections.forEach(NbdConnection::closeUnlessServing);
+    for (NbdConnection connection : List.copyOf(connections)) {
+      connection.link().inFlight().awaitDrained(deadline);
+    }
+  }
+
+  private static boolean awaitGone(Collection<NbdConnection> all, long deadlineNanos)
+      throws InterruptedException {
+    boolean gone = true;
+    for (NbdConnection connection : all) {
+      gone &= connection.awaitGone(deadlineNanos);
+    }
+    return gone;
+  }
+
+  private long deadline() {
+    return System.nanoTime() + config.limits().drain().toNanos();
+  }
+}

@@ -1,0 +1,219 @@
+package blksnap.nbd;
+
+import blksnap.buffer.BufferPool;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+
+/**
+ * One thread's part in a connection: waits for its turn, reads one whole request, mostly passes the
+ * turn on, does the work and answers, again and again.
+ */
+final class NbdWorker {
+  /** A worker's own memory: a header, and behind it a small payload. */
+  static final int SCRATCH_BYTES = 16 << 10;
+
+  /** A payload that is not wanted is still read, up to here; beyond, the client is hung up on. */
+  private static final long MAX_SKIPPED_BYTES = 2L * NbdProtocol.MAX_PAYLOAD_BYTES;
+
+  /** Requests with more data than this always pass the turn on. */
+  private static final int MAX_KEPT_BYTES = 64 << 10;
+
+  private final NbdConnection connection;
+  private final NbdInput input;
+  private final NbdTurn turn;
+  private final NbdShared shared;
+  private final NbdTerms terms;
+  private final NbdPayloads payloads;
+  private final NbdPace pace;
+  private final NbdInFlight inFlight;
+  private final ByteBuffer scratch;
+  private final NbdReply reply;
+  private final NbdExecutor executor;
+
+  /** Whether no one else may read, unless {@link #kept} says that the watchdog decides. */
+  private boolean mine;
+
+  /** The number under which the turn is kept while a request is worked on, or 0. */
+  private int kept;
+
+  /** A request as it came, with what it carried. */
+  private record Received(
+      long cookie, NbdCommand command, ByteBuffer data, Optional<NbdPayloads.Payload> payload) {}
+
+  NbdWorker(NbdConnection connection, NbdHandshake.Agreed agreed, BufferPool.Lease lease) {
+    this.connection = connection;
+    NbdLink link = connection.link();
+    this.input = link.input();
+    this.turn = link.turn();
+    this.shared = connection.shared();
+    this.terms = agreed.terms();
+    this.payloads = link.payloads();
+    this.pace = link.pace();
+    this.inFlight = link.inFlight();
+    this.scratch = lease.buffer();
+    this.reply = new NbdReply(link.output(), terms.structured(), scratch);
+    this.executor =
+        new NbdExecutor(agreed.session().device(), terms, payloads, reply, scratch, shared.stats());
+  }
+
+  /**
+   * Works until the connection ends.
+   *
+   * @throws IOException when the connection broke, or the client has to be hung up on
+   */
+  void work() throws IOException {
+    turn.take();
+    mine = true;
+    try {
+      while (!connection.ended()) {
+        Received received = receive();
+        if (received.command() instanceof NbdCommand.Disconnect) {
+          connection.end();
+          return;
+        }
+        if (pace.fast(input.buffered() > 0) && mayKeep(received.command())) {
+          kept = turn.keep();
+          shared.watchdog().wake();
+        } else {
+          mine = false;
+          connection.handOver();
+        }
+        answer(received);
+        if (kept != 0) {
+          mine = turn.retain(kept);
+          kept = 0;
+        }
+        if (!mine) {
+          turn.take();
+          mine = true;
+        }
+      }
+    } finally {
+      if (kept != 0 ? turn.retain(kept) : mine) {
+        turn.give();
+      }
+    }
+  }
+
+  private static boolean mayKeep(NbdCommand command) {
+    return switch (command) {
+      case NbdCommand.Read read -> read.length() <= MAX_KEPT_BYTES;
+      case NbdCommand.Write write -> write.length() <= MAX_KEPT_BYTES && !write.fua();
+      case NbdCommand.Refused _ -> true;
+      case NbdCommand.Flush _,
+          NbdCommand.Trim _,
+          NbdCommand.WriteZeroes _,
+          NbdCommand.BlockStatus _,
+          NbdCommand.Disconnect _ ->
+          false;
+    };
+  }
+
+  /**
+   * Reads one request and its payload; a connection that was closed between requests is a
+   * disconnect.
+   */
+  private Received receive() throws IOException {
+    if (!input.await(NbdRequest.BYTES)) {
+      return new Received(0, new NbdCommand.Disconnect(), scratch, Optional.empty());
+    }
+    ByteBuffer header = input.buffer();
+    if (header.getInt() != NbdProtocol.REQUEST_MAGIC) {
+      throw new NbdHandshake.HangUp("a request without its magic");
+    }
+    NbdRequest request = NbdRequest.decode(header);
+    try {
+      NbdCommand command = NbdCommand.of(request, terms);
+      if (!(command instanceof NbdCommand.Write write)) {
+        return new Received(request.cookie(), command, scratch, Optional.empty());
+      }
+      return receivePayload(request.cookie(), write);
+    } catch (BlkSnapException refusal) {
+      if (request.payloadBytes() > MAX_SKIPPED_BYTES) {
+        throw new NbdHandshake.HangUp("a WRITE of " + request.payloadBytes() + " bytes");
+      }
+      input.skipPayload(request.payloadBytes());
+      return new Received(
+          request.cookie(), new NbdCommand.Refused(refusal), scratch, Optional.empty());
+    }
+  }
+
+  private Received receivePayload(long cookie, NbdCommand.Write write) throws IOException {
+    int length = write.length();
+    if (length <= SCRATCH_BYTES - NbdReply.DATA_AT) {
+      scratch.limit(NbdReply.DATA_AT + length).position(NbdReply.DATA_AT);
+      input.readPayload(scratch);
+      return new Received(cookie, write, scratch.position(NbdReply.DATA_AT), Optional.empty());
+    }
+    NbdPayloads.Payload payload = payloads.take(length); // a failure here leaves the payload unread
+    boolean whole = false;
+    try {
+      input.readPayload(payload.buffer());
+      whole = true;
+    } finally {
+      if (!whole) {
+        payload.close();
+      }
+    }
+    return new Received(cookie, write, payload.buffer().position(0), Optional.of(payload));
+  }
+
+  private void answer(Received received) throws IOException {
+    shared.stats().requests.increment();
+    boolean begun = inFlight.begin();
+    try {
+      NbdCommand command = received.command();
+      if (!begun && !(command instanceof NbdCommand.Refused)) {
+        received.payload().ifPresent(NbdPayloads.Payload::close);
+        command =
+            new NbdCommand.Refused(
+                new BlkSnapException(Errno.ESHUTDOWN, "the server is shutting down"));
+      }
+      execute(received, command);
+    } finally {
+      if (begun) {
+        inFlight.done();
+      }
+    }
+  }
+
+  private void execute(Received received, NbdCommand command) throws IOException {
+    long cookie = received.cookie();
+    try {
+      switch (command) {
+        case NbdCommand.Read read -> {
+          executor.read(cookie, read);
+          pace.add(executor.deviceNanos());
+        }
+        case NbdCommand.BlockStatus status -> executor.blockStatus(cookie, status);
+        case NbdCommand.Refused(var why) -> refuse(cookie, why);
+        case NbdCommand.Write _ -> {
+          try {
+            executor.change(command, received.data());
+          } finally { // before the reply: who does not read it holds no payload
+            received.payload().ifPresent(NbdPayloads.Payload::close);
+          }
+          pace.add(executor.deviceNanos());
+          reply.done(cookie);
+        }
+        case NbdCommand.Flush _, NbdCommand.Trim _, NbdCommand.WriteZeroes _ -> {
+          executor.change(command, received.data());
+          reply.done(cookie);
+        }
+        case NbdCommand.Disconnect _ -> throw new IllegalArgumentException("not answered");
+      }
+    } catch (NbdExecutor.DeviceFailure failure) {
+      BlkSnapException refusal = failure.refusal();
+      connection.complain(command.getClass().getSimpleName() + " failed", refusal);
+      refuse(cookie, refusal);
+    }
+  }
+
+  private void refuse(long cookie, BlkSnapException why) throws IOException {
+    shared.stats().failed.increment();
+    reply.error(cookie, why);
+  }
+}

@@ -1,0 +1,126 @@
+package blksnap.nbd;
+
+import blksnap.buffer.BufferPool;
+import blksnap.device.BlockDevice;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.log.LogRing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A server on a unix socket in a directory of its own, over a table of devices that tests fill. */
+final class NbdTestServer implements AutoCloseable, ExportTable {
+  private final Map<String, BlockDevice> devices = new ConcurrentSkipListMap<>();
+  private final AtomicInteger opened = new AtomicInteger();
+  private final AtomicInteger closed = new AtomicInteger();
+  private final Path directory;
+  private final BufferPool pool = new BufferPool(128L << 20, () -> 8);
+  private final LogRing log = new LogRing();
+  private final NbdServer server;
+
+  NbdTestServer(NbdLimits limits) throws IOException {
+    directory =
+        Files.createTempDirectory(
+            "nbd",
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    server = NbdServer.start(NbdConfig.unix(socket()).with(limits), this, pool, log);
+  }
+
+  /** A server with one export, "disk". */
+  static NbdTestServer of(BlockDevice device) throws IOException {
+    return new NbdTestServer(NbdLimits.DEFAULT).with("disk", device);
+  }
+
+  static NbdLimits limits(Duration stall) {
+    NbdLimits usual = NbdLimits.DEFAULT;
+    return new NbdLimits(
+        usual.connections(),
+        usual.threadsPerConnection(),
+        usual.bytesPerConnection(),
+        usual.handshake(),
+        stall,
+        usual.drain());
+  }
+
+  NbdTestServer with(String name, BlockDevice device) {
+    devices.put(name, device);
+    return this;
+  }
+
+  void withdraw(String name) {
+    devices.remove(name);
+  }
+
+  Path socket() {
+    return directory.resolve("nbd.sock");
+  }
+
+  NbdServer server() {
+    return server;
+  }
+
+  BufferPool pool() {
+    return pool;
+  }
+
+  LogRing log() {
+    return log;
+  }
+
+  int openedSessions() {
+    return opened.get();
+  }
+
+  int closedSessions() {
+    return closed.get();
+  }
+
+  NbdTestClient connect() throws IOException {
+    return NbdTestClient.connect(socket());
+  }
+
+  @Override
+  public List<Export> list() {
+    return devices.keySet().stream().map(name -> find(name).orElseThrow()).toList();
+  }
+
+  @Override
+  public Optional<Export> find(String name) {
+    return Optional.ofNullable(devices.get(name))
+        .map(device -> new Export(name, "the " + name, device.sizeBytes(), device.readOnly()));
+  }
+
+  @Override
+  public Session open(String name, String peer) throws BlkSnapException {
+    BlockDevice device = devices.get(name);
+    if (device == null) {
+      throw new BlkSnapException(Errno.ENOENT, "no export " + name);
+    }
+    opened.incrementAndGet();
+    return new Session() {
+      @Override
+      public BlockDevice device() {
+        return device;
+      }
+
+      @Override
+      public void close() {
+        closed.incrementAndGet();
+      }
+    };
+  }
+
+  @Override
+  public void close() throws IOException {
+    server.close();
+    Files.deleteIfExists(directory);
+  }
+}
