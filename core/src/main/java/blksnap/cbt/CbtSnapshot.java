@@ -1,0 +1,157 @@
+package blksnap.cbt;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.MappedFile;
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+
+/**
+ * The change map of one device as it was when a snapshot was taken, and what was written to the
+ * image since. In a mapped file; little-endian.
+ *
+ * <pre>
+ * offset  bytes  field
+ *      0      4  magic "BCFZ", stored last
+ *      4      4  version 1
+ *      8      8  capacity of the device in bytes
+ *     16      4  block shift (log2 of bytes)
+ *     20      4  until number: the interval that the take ended, 1 to 255
+ *     24     16  until generation: whose intervals the bytes count (UUID, most significant long first)
+ *     40     16  since generation: where what changed later is found
+ *     56      4  since number: changes after this snapshot have a higher number there
+ *     60      4  CRC-32C of bytes 4..59
+ *   4096      n  one byte a block
+ * </pre>
+ */
+public final class CbtSnapshot implements Closeable {
+  private static final int MAGIC = Magic.of("BCFZ");
+  private static final int VERSION = 1;
+  private static final long MAP = 4096;
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final MappedFile file;
+  private final ByteMap map;
+  private volatile IntervalNumbers numbers;
+
+  private CbtSnapshot(MappedFile file, CbtGeometry geometry, IntervalNumbers numbers) {
+    this.file = file;
+    this.map = new ByteMap(file.segment().asSlice(MAP), geometry);
+    this.numbers = numbers;
+  }
+
+  /** Makes room for a frozen map; it is none until {@link CbtMap#freezeInto} has filled it. */
+  public static CbtSnapshot create(Path path, CbtGeometry geometry) throws IOException {
+    MappedFile file = MappedFile.create(path, MAP + geometry.blockCount());
+    file.segment().fill((byte) 0); // faults every page in now, not while writers are held
+    var none = new UUID(0, 0);
+    return new CbtSnapshot(file, geometry, new IntervalNumbers(none, 0, none, 0));
+  }
+
+  /**
+   * Opens a frozen map.
+   *
+   * @throws BlkSnapException {@code EBADMSG} when the file is not one, is torn, or of another
+   *     version
+   */
+  public static CbtSnapshot open(Path path) throws IOException {
+    MappedFile file = MappedFile.open(path, Files.size(path));
+    boolean opened = false;
+    try {
+      MemorySegment memory = file.segment();
+      if (memory.byteSize() <= MAP || memory.get(INT, 0) != MAGIC) {
+        throw bad(path, "is not a frozen change map");
+      }
+      if (memory.get(INT, 4) != VERSION) {
+        throw bad(path, "is a frozen change map of version " + memory.get(INT, 4));
+      }
+      if (memory.get(INT, 60) != Magic.crc(memory.asSlice(4, 56))) {
+        throw bad(path, "has a bad header checksum");
+      }
+      var geometry = new CbtGeometry(memory.get(LONG, 8), memory.get(INT, 16));
+      if (memory.byteSize() < MAP + geometry.blockCount()) {
+        throw bad(path, "is " + memory.byteSize() + " bytes, too short");
+      }
+      var numbers =
+          new IntervalNumbers(
+              uuid(memory, 24), memory.get(INT, 20), uuid(memory, 40), memory.get(INT, 56));
+      var snapshot = new CbtSnapshot(file, geometry, numbers);
+      opened = true;
+      return snapshot;
+    } finally {
+      if (!opened) {
+        file.close();
+      }
+    }
+  }
+
+  private static BlkSnapException bad(Path path, String what) {
+    return new BlkSnapException(Errno.EBADMSG, path + " " + what);
+  }
+
+  private static UUID uuid(MemorySegment memory, long at) {
+    return new UUID(memory.get(LONG, at), memory.get(LONG, at + 8));
+  }
+
+  ByteMap map() {
+    return map;
+  }
+
+  void number(IntervalNumbers given) {
+    MemorySegment memory = file.segment();
+    memory.set(INT, 4, VERSION);
+    memory.set(LONG, 8, map.geometry().capacityBytes());
+    memory.set(INT, 16, map.geometry().blockShift());
+    memory.set(INT, 20, given.untilNumber());
+    memory.set(LONG, 24, given.untilGeneration().getMostSignificantBits());
+    memory.set(LONG, 32, given.untilGeneration().getLeastSignificantBits());
+    memory.set(LONG, 40, given.sinceGeneration().getMostSignificantBits());
+    memory.set(LONG, 48, given.sinceGeneration().getLeastSignificantBits());
+    memory.set(INT, 56, given.sinceNumber());
+    memory.set(INT, 60, Magic.crc(memory.asSlice(4, 56)));
+    memory.set(INT, 0, MAGIC);
+    numbers = given;
+  }
+
+  public IntervalNumbers numbers() {
+    return numbers;
+  }
+
+  public CbtGeometry geometry() {
+    return map.geometry();
+  }
+
+  /** Marks what was written to the image: a backup of this snapshot must read it again. */
+  public void mark(long offset, long length) {
+    map.stamp(offset, length, (byte) numbers.untilNumber());
+  }
+
+  /** As {@link CbtMap#changedSince}, up to the take. */
+  public ChangedRanges changedSince(int since, long fromOffset, int maxRanges) {
+    return map.above(since, fromOffset, maxRanges);
+  }
+
+  /** At most {@code max} bytes of the map from block {@code fromBlock} on. */
+  public byte[] page(long fromBlock, int max) {
+    return map.page(fromBlock, max);
+  }
+
+  /** Makes it durable. */
+  public void force() throws IOException {
+    file.force(0, file.segment().byteSize());
+  }
+
+  @Override
+  public void close() {
+    file.close();
+  }
+}

@@ -1,0 +1,136 @@
+package blksnap.state;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.zip.CRC32C;
+
+/**
+ * A small record on disk that is replaced whole: written beside, made durable, renamed over the old
+ * one. Little-endian.
+ *
+ * <pre>
+ * offset  bytes  field
+ *      0      4  magic "BSTR"
+ *      4      4  version 1
+ *      8      4  length of the text in bytes, at most 4 MiB
+ *     12      4  CRC-32C of the text
+ *     16      n  the record: a JSON object in UTF-8; its fields stand in {@code core/docs/formats.md}
+ * </pre>
+ */
+public final class StateFile {
+  private static final int MAGIC = 'B' | 'S' << 8 | 'T' << 16 | 'R' << 24;
+  private static final int VERSION = 1;
+  private static final int HEADER_BYTES = 16;
+  private static final int MAX_TEXT_BYTES = 4 << 20;
+
+  private StateFile() {}
+
+  /**
+   * Replaces the record at {@code path}, durably. After a crash the file holds the old record or
+   * the new one.
+   */
+  public static void write(Path path, JsonObject record) throws IOException {
+    byte[] text = record.toString().getBytes(StandardCharsets.UTF_8);
+    if (text.length > MAX_TEXT_BYTES) {
+      throw new BlkSnapException(Errno.EFBIG, "record " + path + " has " + text.length + " bytes");
+    }
+    ByteBuffer bytes =
+        ByteBuffer.allocate(HEADER_BYTES + text.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putInt(MAGIC).putInt(VERSION).putInt(text.length).putInt(crc(text)).put(text).flip();
+    Path beside = path.resolveSibling(path.getFileName() + ".new");
+    try {
+      Files.deleteIfExists(beside);
+      try (FileChannel channel =
+          FileChannel.open(
+              beside,
+              java.util.Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+        while (bytes.hasRemaining()) {
+          channel.write(bytes);
+        }
+        channel.force(true);
+      }
+      Files.move(beside, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      syncDirectory(path.resolveSibling("."));
+    } catch (BlkSnapException e) {
+      throw e;
+    } catch (IOException e) {
+      Errno errno =
+          String.valueOf(e.getMessage()).contains("No space left") ? Errno.ENOSPC : Errno.EIO;
+      throw new BlkSnapException(
+          errno, "cannot write the record " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Makes the entries of a directory durable. */
+  public static void syncDirectory(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  /**
+   * Reads the record at {@code path}.
+   *
+   * @throws BlkSnapException {@code ENOENT} when there is none; {@code EBADMSG}, with a sentence
+   *     for each, when the file is short, is no record, is of another version, has a bad checksum,
+   *     or is no JSON
+   */
+  public static JsonObject read(Path path) throws IOException {
+    byte[] all;
+    try {
+      all = Files.readAllBytes(path);
+    } catch (NoSuchFileException e) {
+      throw new BlkSnapException(Errno.ENOENT, "there is no record " + path, e);
+    }
+    ByteBuffer bytes = ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN);
+    if (all.length < HEADER_BYTES) {
+      throw bad(path, "is only " + all.length + " bytes long");
+    }
+    if (bytes.getInt(0) != MAGIC) {
+      throw bad(path, "is not a record");
+    }
+    if (bytes.getInt(4) != VERSION) {
+      throw bad(path, "is a record of version " + bytes.getInt(4) + ", not " + VERSION);
+    }
+    int length = bytes.getInt(8);
+    if (length != all.length - HEADER_BYTES) {
+      throw bad(
+          path, "is " + all.length + " bytes, not the " + length + " it says after its header");
+    }
+    byte[] text = new byte[length];
+    bytes.get(HEADER_BYTES, text);
+    if (bytes.getInt(12) != crc(text)) {
+      throw bad(path, "has a bad checksum");
+    }
+    try {
+      return JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject();
+    } catch (JsonParseException | IllegalStateException e) {
+      throw new BlkSnapException(Errno.EBADMSG, path + " does not hold a JSON object", e);
+    }
+  }
+
+  private static BlkSnapException bad(Path path, String what) {
+    return new BlkSnapException(Errno.EBADMSG, path + " " + what);
+  }
+
+  private static int crc(byte[] text) {
+    var crc = new CRC32C();
+    crc.update(text);
+    return (int) crc.getValue();
+  }
+}
