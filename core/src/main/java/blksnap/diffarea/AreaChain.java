@@ -1,0 +1,231 @@
+package blksnap.diffarea;
+
+import blksnap.device.BlockDevice;
+import blksnap.diffstorage.Location;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All areas of one device, oldest first, and who preserves: the newest that is not retired. A block
+ * needs preserving when neither that area nor a newer, retired one holds it.
+ *
+ * <p>Adding, retiring and unlinking need the write gate closed, preserving shares it, reading needs
+ * neither: an area is unlinked only after its neighbour holds what it held, and a location stays
+ * valid while anyone may still read it.
+ */
+public final class AreaChain {
+  private final BlockDevice original;
+  private volatile List<DiffArea> areas = List.of();
+
+  /** Who preserves, or null when nobody needs it. */
+  private volatile @Nullable DiffArea preserver;
+
+  public AreaChain(BlockDevice original) {
+    this.original = original;
+  }
+
+  BlockDevice original() {
+    return original;
+  }
+
+  /** Oldest first. */
+  public List<DiffArea> areas() {
+    return areas;
+  }
+
+  /** Makes {@code area} the newest. Needs the write gate closed. */
+  public void add(DiffArea area) {
+    List<DiffArea> more = new ArrayList<>(areas);
+    more.add(area);
+    areas = List.copyOf(more);
+    choosePreserver();
+  }
+
+  /** Stops {@code area} from preserving; it still holds its blocks. Needs the write gate closed. */
+  public void retire(DiffArea area) {
+    area.retire();
+    choosePreserver();
+  }
+
+  /** Takes {@code area} out, after {@link #handDown}. Needs the write gate closed. */
+  public void unlink(DiffArea area) {
+    List<DiffArea> fewer = new ArrayList<>(areas);
+    fewer.remove(area);
+    areas = List.copyOf(fewer);
+    choosePreserver();
+  }
+
+  private void choosePreserver() {
+    DiffArea newest = null;
+    boolean anyGood = false;
+    for (DiffArea area : areas) {
+      if (!area.isRetired()) {
+        newest = area;
+        anyGood |= !area.isCorrupt();
+      }
+    }
+    preserver = anyGood ? newest : null;
+  }
+
+  /** The area that a write has to preserve into; empty when nobody needs it. */
+  public Optional<DiffArea> preserver() {
+    return Optional.ofNullable(preserver);
+  }
+
+  /**
+   * Preserves what {@code [offset, offset + length)} touches. Shares the write gate.
+   *
+   * @throws IOException when it could not; the caller then waits, or calls {@link #giveUp} and goes
+   *     on
+   */
+  public void preserve(long offset, long length) throws IOException {
+    DiffArea newest = preserver;
+    if (newest != null) {
+      List<DiffArea> now = areas;
+      newest.preserve(
+          original,
+          offset >>> Location.BLOCK_SHIFT,
+          ((offset + length - 1) >>> Location.BLOCK_SHIFT) + 1,
+          group -> heldAfter(now, newest, group));
+    }
+  }
+
+  /** Blocks of a group that areas newer than {@code area} hold. */
+  private static long heldAfter(List<DiffArea> areas, DiffArea area, long group) {
+    long held = 0;
+    for (int i = areas.size() - 1; i >= 0 && areas.get(i) != area; i--) {
+      held |= areas.get(i).preserved().held(group);
+    }
+    return held;
+  }
+
+  /**
+   * The range will be overwritten though it could not be preserved: every area that still needed a
+   * block of it is corrupt. Shares the write gate.
+   */
+  public void giveUp(long offset, long length, Errno cause, String why) {
+    long first = offset >>> Location.BLOCK_SHIFT;
+    long last = (offset + length - 1) >>> Location.BLOCK_SHIFT;
+    List<DiffArea> now = areas;
+    for (int i = 0; i < now.size(); i++) {
+      DiffArea area = now.get(i);
+      long stop = Math.min(last, area.blocks() - 1);
+      if (!area.isCorrupt() && first <= stop && !heldFrom(now, i, first, stop)) {
+        area.corrupt(cause, why);
+      }
+    }
+    choosePreserver();
+  }
+
+  /**
+   * Whether every block of {@code [first, last]} is held by the area at {@code index} or a newer
+   * one.
+   */
+  private static boolean heldFrom(List<DiffArea> areas, int index, long first, long last) {
+    for (long block = first; block <= last; block++) {
+      boolean held = false;
+      for (int i = index; i < areas.size() && !held; i++) {
+        held = areas.get(i).preserved().holds(block);
+      }
+      if (!held) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Gives the older neighbour of a retired area the blocks it lacks. Writers and readers go on
+   * meanwhile. One hand-down of a device at a time.
+   */
+  public void handDown(DiffArea area) {
+    DiffArea older = olderThan(area);
+    if (older == null) {
+      return;
+    }
+    IOException[] failure = new IOException[1];
+    area.preserved()
+        .forEach((block, location, checksum) -> {
+          if (block < older.blocks() && !older.preserved().holds(block)) {
+            try {
+              older.adopt(block, location, checksum);
+            } catch (IOException e) {
+              failure[0] = e; // held in memory all the same, but a restart would not know it
+            }
+          }
+        });
+    try {
+      if (older.config().syncEach()) {
+        older.force();
+      }
+    } catch (IOException e) {
+      failure[0] = e;
+    }
+    if (failure[0] != null) {
+      Errno cause = failure[0] instanceof BlkSnapException e ? e.errno() : Errno.EIO;
+      older.corrupt(cause, "its mappings cannot be stored: " + failure[0].getMessage());
+    }
+  }
+
+  /**
+   * Releases what an unlinked area held and its older neighbour, {@code older}, did not take over.
+   */
+  public static void releaseAfter(DiffArea area, @Nullable DiffArea older) {
+    area.preserved()
+        .forEach((block, location, checksum) -> {
+          if (older == null || !older.holdsAt(block, location)) {
+            area.release(location);
+          }
+        });
+    area.releasePrivate();
+  }
+
+  /** The next older area that is not retired itself, or null. */
+  public @Nullable DiffArea olderThan(DiffArea area) {
+    DiffArea older = null;
+    for (DiffArea candidate : areas) {
+      if (candidate == area) {
+        return older;
+      }
+      older = candidate;
+    }
+    throw new IllegalArgumentException("area " + area.config().id() + " is not in the chain");
+  }
+
+  /**
+   * Finds blocks of one group for the image of {@code from}; the oldest area that holds a block
+   * wins.
+   */
+  int find(
+      List<DiffArea> now,
+      DiffArea from,
+      long first,
+      int count,
+      long[] locations,
+      int[] sums,
+      int at) {
+    boolean started = false;
+    int absent = count;
+    for (DiffArea area : now) {
+      started |= area == from;
+      if (started && absent > 0) {
+        absent = area.preserved().find(first, count, locations, sums, at);
+      }
+    }
+    return absent;
+  }
+
+  /** What {@link #areas} is right now, for {@link #find}; must be read after the device was. */
+  List<DiffArea> now(DiffArea from) throws BlkSnapException {
+    List<DiffArea> now = areas;
+    if (!now.contains(from)) {
+      throw new BlkSnapException(Errno.ESHUTDOWN, "the snapshot is being destroyed");
+    }
+    return now;
+  }
+}

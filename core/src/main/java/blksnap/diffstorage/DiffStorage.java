@@ -1,0 +1,526 @@
+package blksnap.diffstorage;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.FileStatus;
+import blksnap.linux.NativeFile;
+import blksnap.param.Parameter;
+import blksnap.param.Parameters;
+import blksnap.sector.ByteRange;
+import blksnap.sector.SectorRange;
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The diff storage that was made for one snapshot: ranges of files and block devices, used in
+ * order, each block handed out once. Blocks may outlive the snapshot, when an older one needs them;
+ * the storage goes when its snapshot and the last block are gone.
+ *
+ * <p>Safe from many threads. I/O runs outside the lock.
+ */
+public final class DiffStorage implements Closeable {
+  /** A run of blocks that belongs to who asked for it. */
+  public record Region(long location, int blocks) {}
+
+  /** How much there is, in bytes; {@code free} is what can really still be used. */
+  public record Space(long capacity, long filled, OptionalLong limit, long free) {}
+
+  /** Blocks handed out between two questions to the file system. */
+  private static final int CHECK_BLOCKS = 64;
+
+  private final int number;
+  private final UUID snapshot;
+  private final Parameters parameters;
+  private final StorageListener listener;
+
+  /**
+   * Guards everything below but the elements' own I/O; never held across I/O but growing a file.
+   */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition moreRoom = lock.newCondition();
+
+  /** Written under the lock, read without it: a range is never taken out. */
+  private volatile List<StorageRange> ranges = List.of();
+
+  @GuardedBy("lock")
+  private int currentRange;
+
+  /** Next block of the current range. */
+  @GuardedBy("lock")
+  private long nextBlock = 1;
+
+  @GuardedBy("lock")
+  private long handedOutBlocks;
+
+  /**
+   * Blocks given up while the snapshot lives: what its images overwrote. Handed out again one by
+   * one.
+   */
+  @GuardedBy("lock")
+  private final ArrayDeque<Long> freed = new ArrayDeque<>();
+
+  @GuardedBy("lock")
+  private long liveBlocks;
+
+  /** How often ranges were added. */
+  @GuardedBy("lock")
+  private long additions;
+
+  @GuardedBy("lock")
+  private boolean owned = true;
+
+  @GuardedBy("lock")
+  private boolean low;
+
+  @GuardedBy("lock")
+  private boolean full;
+
+  @GuardedBy("lock")
+  private boolean closed;
+
+  /** Blocks until the file system is asked again how much it has left. */
+  @GuardedBy("lock")
+  private long blocksToCheck;
+
+  private volatile boolean written;
+
+  DiffStorage(int number, UUID snapshot, Parameters parameters, StorageListener listener) {
+    this.number = number;
+    this.snapshot = snapshot;
+    this.parameters = parameters;
+    this.listener = listener;
+  }
+
+  /** The number that its {@link Location}s carry. */
+  public int number() {
+    return number;
+  }
+
+  /** The snapshot it was made for. */
+  public UUID snapshot() {
+    return snapshot;
+  }
+
+  /** What to remember to open it again. */
+  public List<RangeDescription> describe() {
+    return ranges.stream().map(StorageRange::description).toList();
+  }
+
+  /** Whether a range of it lies in this file or device. */
+  public boolean uses(FileStatus file) {
+    return ranges.stream().anyMatch(range -> range.identity().sameAs(file));
+  }
+
+  /**
+   * Adds parts of a file or block device that is there; writers that wait for room go on.
+   *
+   * @param parts empty: all of it
+   * @throws BlkSnapException {@code EINVAL} for a part that is not aligned to 8 sectors, ends
+   *     beyond the file, overlaps another, or is too short; {@code EEXIST} when a whole file holds
+   *     data; {@code EBUSY} when it is in use
+   */
+  public void append(Path path, List<SectorRange> parts) throws IOException {
+    if (parts.isEmpty()) {
+      add(List.of(StorageRange.fixed(path, Optional.empty(), OptionalLong.empty())));
+      return;
+    }
+    List<StorageRange> opened = new ArrayList<>();
+    boolean added = false;
+    try {
+      for (SectorRange part : parts) {
+        opened.add(openPart(path, part.bytes(), opened));
+      }
+      add(opened);
+      added = true;
+    } finally {
+      if (!added) {
+        for (StorageRange range : opened) {
+          range.close();
+        }
+      }
+    }
+  }
+
+  /** A second part of one file shares the first one's claim on it. */
+  private StorageRange openPart(Path path, ByteRange part, List<StorageRange> siblings)
+      throws IOException {
+    FileStatus wanted;
+    try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.IDENTIFY))) {
+      wanted = file.stat();
+    }
+    for (StorageRange sibling : concat(ranges, siblings)) {
+      if (sibling.identity().sameAs(wanted)) {
+        return sibling.sibling(part);
+      }
+    }
+    return StorageRange.fixed(path, Optional.of(part), OptionalLong.empty());
+  }
+
+  private static List<StorageRange> concat(List<StorageRange> a, List<StorageRange> b) {
+    List<StorageRange> both = new ArrayList<>(a);
+    both.addAll(b);
+    return both;
+  }
+
+  /** Writes the headers, then lets the ranges be used. On failure none was added. */
+  void add(List<StorageRange> added) throws IOException {
+    lock.lock();
+    try {
+      List<StorageRange> all = new ArrayList<>(ranges);
+      for (StorageRange range : added) {
+        for (StorageRange other : all) {
+          if (range.overlaps(other)) {
+            throw new BlkSnapException(
+                Errno.EINVAL,
+                "range of " + range.description().path() + " overlaps diff storage in use");
+          }
+        }
+        all.add(range);
+      }
+      if (all.size() > Location.MAX_RANGES) {
+        throw new BlkSnapException(
+            Errno.ENOSPC, "diff storage has its most of " + Location.MAX_RANGES + " ranges");
+      }
+      for (int i = ranges.size(); i < all.size(); i++) {
+        StorageRange range = all.get(i);
+        if (range.description().growable()) {
+          grow(range);
+        }
+        range.write(0, new StorageHeader(snapshot, number, i).encode());
+      }
+      ranges = List.copyOf(all);
+      low = false;
+      full = false;
+      blocksToCheck = 0;
+      additions++;
+      moreRoom.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The ranges of an earlier process, which have their headers. */
+  void restore(List<StorageRange> restored) {
+    lock.lock();
+    try {
+      ranges = List.copyOf(restored);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void grow(StorageRange range) throws IOException {
+    long portion = parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
+    long to = Math.min(range.maximumBytes(), Math.max(range.bytes() + portion, portion));
+    range.growTo(to & -Location.BLOCK_BYTES);
+  }
+
+  /**
+   * Hands out up to {@code blocks} blocks that follow each other, at least one.
+   *
+   * @throws BlkSnapException {@code ENOSPC} when there is none left
+   */
+  public Region allocate(int blocks) throws IOException {
+    boolean nowLow;
+    boolean nowFull = false;
+    Region region = null;
+    lock.lock();
+    try {
+      region = next(blocks);
+      if (region == null) {
+        nowLow = false;
+        nowFull = !full;
+        full = true;
+      } else {
+        full = false;
+        nowLow = checkLow(region.blocks);
+      }
+    } finally {
+      lock.unlock();
+    }
+    long requested = parameters.get(Parameter.DIFF_STORAGE_MINIMUM);
+    if (nowLow) {
+      listener.low(requested);
+    }
+    if (nowFull) {
+      listener.full(requested);
+    }
+    if (region == null) {
+      throw noSpace();
+    }
+    return region;
+  }
+
+  private BlkSnapException noSpace() {
+    Space space = space();
+    return new BlkSnapException(
+        Errno.ENOSPC,
+        "diff storage is full: "
+            + space.filled()
+            + " of "
+            + space.capacity()
+            + " bytes are filled");
+  }
+
+  @GuardedBy("lock")
+  private @Nullable Region next(int blocks) throws IOException {
+    if (blocks == 1 && !freed.isEmpty()) {
+      return reuse();
+    }
+    while (currentRange < ranges.size()) {
+      StorageRange range = ranges.get(currentRange);
+      long left = (range.bytes() >>> Location.BLOCK_SHIFT) - nextBlock;
+      if (left <= 0 && range.bytes() < (range.maximumBytes() & -Location.BLOCK_BYTES)) {
+        grow(range);
+        left = (range.bytes() >>> Location.BLOCK_SHIFT) - nextBlock;
+      }
+      if (left > 0) {
+        int count = (int) Math.min(blocks, left);
+        var region = new Region(Location.of(number, currentRange, nextBlock), count);
+        nextBlock += count;
+        handedOutBlocks += count;
+        liveBlocks += count;
+        return region;
+      }
+      if (currentRange + 1 == ranges.size()) {
+        break; // stay on the last range: it may be followed by another one
+      }
+      currentRange++;
+      nextBlock = 1;
+    }
+    return freed.isEmpty() ? null : reuse();
+  }
+
+  @GuardedBy("lock")
+  private Region reuse() {
+    liveBlocks++;
+    return new Region(freed.removeFirst(), 1);
+  }
+
+  /**
+   * Whether space has just become low. Asks the file system once in {@value #CHECK_BLOCKS} blocks.
+   */
+  @GuardedBy("lock")
+  private boolean checkLow(int blocks) throws IOException {
+    blocksToCheck -= blocks;
+    if (blocksToCheck > 0) {
+      return false;
+    }
+    blocksToCheck = CHECK_BLOCKS;
+    long free = freeBytes();
+    long usable = free + (handedOutBlocks << Location.BLOCK_SHIFT);
+    long minimum = parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
+    boolean wasLow = low;
+    low = free <= Math.min(minimum / 2, usable / 4);
+    return low && !wasLow;
+  }
+
+  @GuardedBy("lock")
+  private long freeBytes() throws IOException {
+    long free = 0;
+    for (int i = currentRange; i < ranges.size(); i++) {
+      StorageRange range = ranges.get(i);
+      long used = i == currentRange ? nextBlock : 1;
+      long left = range.maximumBytes() - (used << Location.BLOCK_SHIFT);
+      free += Math.max(0, Math.min(left, range.fileSystemFreeBytes()));
+    }
+    return free + ((long) freed.size() << Location.BLOCK_SHIFT);
+  }
+
+  /** How much there is now. */
+  public Space space() {
+    lock.lock();
+    try {
+      long capacity = 0;
+      long limit = 0;
+      boolean limited = true;
+      for (StorageRange range : ranges) {
+        capacity += range.bytes();
+        if (range.description().limitBytes().isPresent()) {
+          limit += range.description().limitBytes().getAsLong();
+        } else {
+          limited = false;
+        }
+      }
+      long free;
+      try {
+        free = closed ? 0 : freeBytes();
+      } catch (IOException e) {
+        free = 0; // a storage that cannot say what it has left has nothing
+      }
+      return new Space(
+          capacity,
+          liveBlocks << Location.BLOCK_SHIFT,
+          limited ? OptionalLong.of(limit) : OptionalLong.empty(),
+          free);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits until there may be room again: something was appended, or it is time to ask the file
+   * system.
+   *
+   * @return false when the storage is gone
+   */
+  public boolean awaitRoom(long millis) throws InterruptedException {
+    lock.lock();
+    try {
+      long before = additions;
+      long left = TimeUnit.MILLISECONDS.toNanos(millis);
+      while (additions == before && owned && !closed && left > 0) {
+        left = moreRoom.awaitNanos(left);
+      }
+      return owned && !closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Fills {@code target} from the blocks at {@code location} on; may end inside a block. */
+  public void read(long location, ByteBuffer target) throws IOException {
+    range(location).read(Location.block(location), target);
+  }
+
+  /** Writes whole blocks at {@code location} on. */
+  public void write(long location, ByteBuffer source) throws IOException {
+    written = true;
+    range(location).write(Location.block(location), source);
+  }
+
+  private StorageRange range(long location) {
+    return ranges.get(Location.range(location));
+  }
+
+  /** Makes what was written durable. */
+  public void sync() throws IOException {
+    if (written) {
+      for (StorageRange range : ranges) {
+        range.sync();
+      }
+    }
+  }
+
+  /**
+   * Gives blocks up, which nobody reads any more. While the snapshot lives they are handed out
+   * again; after it their space goes back to the file system where that works, and if not, with the
+   * file.
+   */
+  public void release(long location, long blocks) {
+    boolean punch;
+    lock.lock();
+    try {
+      liveBlocks -= blocks;
+      punch = !owned && liveBlocks != 0; // with the last block the file itself goes
+      if (owned) {
+        for (long i = 0; i < blocks; i++) {
+          freed.addLast(location + i);
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (punch) {
+      try {
+        range(location).punch(Location.block(location), blocks);
+      } catch (IOException e) {
+        // Only space is lost, and only until the file goes; a full or read-only disk must not stop
+        // a destroy.
+      }
+    }
+  }
+
+  /** Counts blocks that a recovery found in use, and goes on after the highest of them. */
+  public void adopt(long location, long blocks) {
+    lock.lock();
+    try {
+      liveBlocks += blocks;
+      handedOutBlocks += blocks;
+      int range = Location.range(location);
+      long end = Location.block(location) + blocks;
+      if (range > currentRange) {
+        currentRange = range;
+        nextBlock = end;
+      } else if (range == currentRange) {
+        nextBlock = Math.max(nextBlock, end);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The snapshot that it was made for is gone; writers that wait for room stop waiting. */
+  public void disown() {
+    lock.lock();
+    try {
+      owned = false;
+      moreRoom.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether neither its snapshot nor a block needs it any more. */
+  public boolean isUnused() {
+    lock.lock();
+    try {
+      return !owned && liveBlocks == 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Closes it and removes the files that were made for it; goes through all even if one fails. */
+  public void remove() throws IOException {
+    closeAll(true);
+  }
+
+  @Override
+  public void close() throws IOException {
+    closeAll(false);
+  }
+
+  private void closeAll(boolean remove) throws IOException {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      moreRoom.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    IOException failure = null;
+    for (StorageRange range : ranges) {
+      try {
+        if (remove) {
+          range.remove();
+        } else {
+          range.close();
+        }
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

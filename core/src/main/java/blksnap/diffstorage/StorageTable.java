@@ -1,0 +1,217 @@
+package blksnap.diffstorage;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.FileStatus;
+import blksnap.linux.NativeFile;
+import blksnap.param.Parameter;
+import blksnap.param.Parameters;
+import blksnap.sector.SectorRange;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every diff storage of the engine, by number. Safe from many threads; looking one up takes no
+ * lock.
+ */
+public final class StorageTable {
+  /** Refuses a file that must not become diff storage, such as a device that is tracked. */
+  public interface Guard {
+    void check(Path path, FileStatus status) throws BlkSnapException;
+  }
+
+  private final Parameters parameters;
+  private final Guard guard;
+  private final AtomicReferenceArray<@Nullable DiffStorage> storages =
+      new AtomicReferenceArray<>(
+          Location.MAX_STORAGES - 1); // the highest number would look like ZEROES
+
+  public StorageTable(Parameters parameters, Guard guard) {
+    this.parameters = parameters;
+    this.guard = guard;
+  }
+
+  /**
+   * Makes the diff storage of a snapshot.
+   *
+   * @param path a file that is not there or is empty, and will grow; a file without data, used as
+   *     it is; a directory, in which a file is made; or a block device
+   * @param limitBytes most bytes used of it
+   * @throws BlkSnapException {@code EINVAL} for a limit below one chunk; {@code EEXIST} for a file
+   *     with data; {@code EBUSY} when it is in use; what the file system says
+   */
+  public DiffStorage create(
+      UUID snapshot, Path path, OptionalLong limitBytes, StorageListener listener)
+      throws IOException {
+    long least = 1L << parameters.get(Parameter.CHUNK_MINIMUM_SHIFT);
+    if (limitBytes.isPresent() && limitBytes.getAsLong() < least) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "a limit of " + limitBytes.getAsLong() + " bytes is below one chunk of " + least);
+    }
+    StorageRange range = open(snapshot, path, limitBytes);
+    DiffStorage storage = null;
+    try {
+      storage = enter(snapshot, listener);
+      storage.add(List.of(range));
+      return storage;
+    } catch (IOException | RuntimeException e) {
+      range.remove();
+      if (storage != null) {
+        storages.set(storage.number(), null);
+      }
+      throw e;
+    }
+  }
+
+  private StorageRange open(UUID snapshot, Path path, OptionalLong limitBytes) throws IOException {
+    if (!Files.exists(path)) {
+      Path parent = path.getParent();
+      if (parent == null || !Files.isDirectory(parent)) {
+        throw new BlkSnapException(
+            Errno.ENOENT, "there is no directory " + parent + " for diff storage " + path);
+      }
+      return StorageRange.growable(path, limitBytes, false);
+    }
+    FileStatus status = check(path);
+    if (status.isDirectory()) {
+      return StorageRange.growable(path.resolve(snapshot + ".diff"), limitBytes, false);
+    }
+    if (status.isRegularFile() && status.sizeBytes() == 0) {
+      return StorageRange.growable(path, limitBytes, true);
+    }
+    return StorageRange.fixed(path, Optional.empty(), limitBytes);
+  }
+
+  /** Adds space to the storage of a snapshot; see {@link DiffStorage#append}. */
+  public void append(DiffStorage storage, Path path, List<SectorRange> parts) throws IOException {
+    check(path);
+    storage.append(path, parts);
+  }
+
+  private FileStatus check(Path path) throws IOException {
+    try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.IDENTIFY))) {
+      FileStatus status = file.stat();
+      guard.check(path, status);
+      return status;
+    }
+  }
+
+  private DiffStorage enter(UUID snapshot, StorageListener listener) throws BlkSnapException {
+    for (int number = 0; number < storages.length(); number++) {
+      if (storages.get(number) == null) {
+        var storage = new DiffStorage(number, snapshot, parameters, listener);
+        if (storages.compareAndSet(number, null, storage)) {
+          return storage;
+        }
+      }
+    }
+    throw new BlkSnapException(
+        Errno.ENOSPC, "there are " + storages.length() + " diff storages, the most there can be");
+  }
+
+  /**
+   * Opens a storage of an earlier process again.
+   *
+   * @throws BlkSnapException {@code EBADMSG} when a file does not hold this storage's header
+   */
+  public DiffStorage reopen(
+      int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
+      throws IOException {
+    var storage = new DiffStorage(number, snapshot, parameters, listener);
+    List<StorageRange> opened = new ArrayList<>();
+    boolean done = false;
+    try {
+      for (RangeDescription description : descriptions) {
+        StorageRange range = StorageRange.reopen(description, opened);
+        opened.add(range);
+        ByteBuffer block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
+        range.read(0, block);
+        var expected = new StorageHeader(snapshot, number, opened.size() - 1);
+        StorageHeader found = StorageHeader.decode(description.path(), block.flip());
+        if (!found.equals(expected)) {
+          throw new BlkSnapException(
+              Errno.EBADMSG,
+              description.path() + " is diff storage of snapshot " + found.snapshot());
+        }
+      }
+      storage.restore(opened);
+      if (!storages.compareAndSet(number, null, storage)) {
+        throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
+      }
+      done = true;
+      return storage;
+    } finally {
+      if (!done) {
+        for (StorageRange range : opened) {
+          range.close();
+        }
+      }
+    }
+  }
+
+  /**
+   * The storage that a location lies in.
+   *
+   * @throws BlkSnapException {@code EIO} when it could not be opened again after a restart
+   */
+  public DiffStorage of(long location) throws BlkSnapException {
+    DiffStorage storage = storages.get(Location.storage(location));
+    if (storage == null) {
+      throw new BlkSnapException(
+          Errno.EIO, "diff storage " + Location.storage(location) + " is missing");
+    }
+    return storage;
+  }
+
+  /**
+   * The storage that a location lies in; empty when it could not be opened again after a restart.
+   */
+  public Optional<DiffStorage> find(long location) {
+    return Optional.ofNullable(storages.get(Location.storage(location)));
+  }
+
+  /** Every storage there is. */
+  public List<DiffStorage> all() {
+    List<DiffStorage> all = new ArrayList<>();
+    for (int number = 0; number < storages.length(); number++) {
+      DiffStorage storage = storages.get(number);
+      if (storage != null) {
+        all.add(storage);
+      }
+    }
+    return all;
+  }
+
+  /**
+   * Removes the storages that nothing needs any more, with the files that were made for them.
+   *
+   * @param failed told of each file that stays
+   * @return the storages that are gone
+   */
+  public List<DiffStorage> removeUnused(Consumer<IOException> failed) {
+    List<DiffStorage> removed = new ArrayList<>();
+    for (DiffStorage storage : all()) {
+      if (storage.isUnused() && storages.compareAndSet(storage.number(), storage, null)) {
+        removed.add(storage);
+        try {
+          storage.remove();
+        } catch (IOException e) {
+          failed.accept(e);
+        }
+      }
+    }
+    return removed;
+  }
+}
