@@ -1,0 +1,287 @@
+package blksnap.snapshot;
+
+import blksnap.cbt.CbtSnapshot;
+import blksnap.diffarea.AreaConfig;
+import blksnap.diffarea.DiffArea;
+import blksnap.diffstorage.DiffStorage;
+import blksnap.diffstorage.StorageListener;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.eventqueue.EventQueue;
+import blksnap.linux.BootId;
+import blksnap.tracker.TrackedDevice;
+import blksnap.tracker.TrackerTable;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.BiFunction;
+import java.util.function.Supplier;
+
+/**
+ * Finds the snapshots of an engine that died. Areas join the chains of their devices in the order
+ * of their takes. What was on its way, a take or a destroy, is undone or finished by handing its
+ * blocks down, since older snapshots may need them. What cannot be trusted is corrupt, with the
+ * reason in the log; nothing is ever shown by guess.
+ */
+final class SnapshotRecovery {
+  private final SnapshotContext context;
+  private final SnapshotStore store;
+  private final PartFactory factory;
+  private final BiFunction<String, EventQueue, StorageListener> listeners;
+  private final Supplier<EventQueue> newEvents;
+  private final Map<UUID, EventQueue> events = new HashMap<>();
+  private final Map<Integer, DiffStorage> storages = new HashMap<>();
+  private long highestSequence;
+
+  SnapshotRecovery(
+      SnapshotContext context,
+      SnapshotStore store,
+      PartFactory factory,
+      BiFunction<String, EventQueue, StorageListener> listeners,
+      Supplier<EventQueue> newEvents) {
+    this.context = context;
+    this.store = store;
+    this.factory = factory;
+    this.listeners = listeners;
+    this.newEvents = newEvents;
+  }
+
+  /** A snapshot with the areas that were found, and what its record said. */
+  private record Found(Snapshot snapshot, SnapshotRecord record, List<SnapshotPart> parts) {
+    boolean isLeaving() {
+      boolean condemned =
+          parts.stream().anyMatch(p -> p instanceof SnapshotPart.Taken t && t.area().isCondemned());
+      return record.phase() == SnapshotRecord.Phase.TAKING
+          || condemned
+          || (record.config().durability() == Durability.NONE
+              && record.phase() == SnapshotRecord.Phase.TAKEN);
+    }
+  }
+
+  /** The snapshots that stand again. */
+  List<Snapshot> run() throws IOException {
+    List<SnapshotRecord> records = new ArrayList<>(store.records());
+    records.sort(Comparator.comparingLong(SnapshotRecord::sequence));
+    for (SnapshotRecord record : records) {
+      events.put(record.id(), newEvents.get());
+      highestSequence = Math.max(highestSequence, record.sequence());
+    }
+    openStorages(records);
+    List<Found> found = new ArrayList<>();
+    for (SnapshotRecord record : records) {
+      find(record).ifPresent(found::add);
+    }
+    claimBlocks();
+    List<Snapshot> standing = new ArrayList<>();
+    for (Found f : found) {
+      if (f.isLeaving()) {
+        finish(f).ifPresent(standing::add);
+      } else {
+        standing.add(f.snapshot);
+        context.log().info("snapshot " + f.snapshot.name() + ": found again, " + f.record.phase());
+      }
+    }
+    return standing;
+  }
+
+  long highestSequence() {
+    return highestSequence;
+  }
+
+  private void openStorages(List<SnapshotRecord> records) throws IOException {
+    Map<UUID, SnapshotRecord> owners = new HashMap<>();
+    records.forEach(record -> owners.put(record.id(), record));
+    for (SnapshotStore.StorageRecord record : store.storageRecords()) {
+      SnapshotRecord owner = owners.get(record.snapshot());
+      EventQueue queue = events.computeIfAbsent(record.snapshot(), id -> newEvents.get());
+      String name = owner == null ? record.snapshot().toString() : nameOf(owner);
+      try {
+        DiffStorage storage =
+            context
+                .storages()
+                .reopen(
+                    record.number(),
+                    record.snapshot(),
+                    record.ranges(),
+                    listeners.apply(name, queue));
+        storages.put(record.number(), storage);
+        if (owner == null) {
+          storage.disown();
+        }
+      } catch (IOException e) {
+        context
+            .log()
+            .error(
+                "diff storage "
+                    + record.number()
+                    + " of snapshot "
+                    + name
+                    + " is lost: "
+                    + e.getMessage());
+        if (owner == null) {
+          store.forgetStorage(record.number());
+        }
+      }
+    }
+  }
+
+  private static String nameOf(SnapshotRecord record) {
+    return record.config().name().isEmpty() ? record.id().toString() : record.config().name();
+  }
+
+  private Optional<Found> find(SnapshotRecord record) throws IOException {
+    DiffStorage storage = storages.get(record.storage());
+    EventQueue queue = events.get(record.id());
+    if (storage == null || queue == null) {
+      context.log().error("snapshot " + nameOf(record) + " is lost with its diff storage");
+      for (SnapshotRecord.Part part : record.parts()) {
+        corruptOlder(part.device(), "a newer snapshot is lost with its diff storage");
+      }
+      store.forget(record.id());
+      store.clear(record.id());
+      return Optional.empty();
+    }
+    boolean taken = record.phase() != SnapshotRecord.Phase.CREATED;
+    var snapshot =
+        new Snapshot(
+            record.id(),
+            record.config(),
+            storage,
+            queue,
+            new Snapshot.View(
+                Snapshot.State.CREATED, List.of(), record.takenAt(), record.pauseNanos()));
+    List<SnapshotPart> parts = new ArrayList<>();
+    for (SnapshotRecord.Part part : record.parts()) {
+      parts.add(
+          taken && part.area().isPresent()
+              ? findPart(snapshot, record, part.device(), part.area().get())
+              : new SnapshotPart.Named(part.device()));
+    }
+    become(
+        snapshot,
+        new Snapshot.View(
+            taken ? Snapshot.State.TAKEN : Snapshot.State.CREATED,
+            parts,
+            record.takenAt(),
+            record.pauseNanos()));
+    return Optional.of(new Found(snapshot, record, parts));
+  }
+
+  private static void become(Snapshot snapshot, Snapshot.View view) {
+    snapshot.lock().lock();
+    try {
+      snapshot.become(view);
+    } finally {
+      snapshot.lock().unlock();
+    }
+  }
+
+  private SnapshotPart findPart(
+      Snapshot snapshot, SnapshotRecord record, String device, SnapshotRecord.Area area)
+      throws IOException {
+    Optional<TrackerTable.Attached> attached = context.trackers().lookup(device);
+    if (attached.isEmpty()) {
+      return new SnapshotPart.Lost(device, Errno.ENODEV);
+    }
+    if (!area.logged()) {
+      return new SnapshotPart.Lost(device, Errno.ENODATA); // it was to live in memory only
+    }
+    AreaConfig config = factory.config(snapshot, device, area);
+    DiffArea found;
+    CbtSnapshot frozen;
+    try {
+      found = factory.recover(snapshot, device, config);
+      frozen = CbtSnapshot.open(store.part(record.id(), device).resolve("frozen"));
+    } catch (BlkSnapException e) {
+      context
+          .log()
+          .error("snapshot " + snapshot.name() + ": " + device + " is lost: " + e.sentence());
+      corruptOlder(device, "a newer snapshot of the device is lost");
+      return new SnapshotPart.Lost(device, e.errno());
+    }
+    TrackedDevice tracked = attached.get().device();
+    tracked.gate().close();
+    try {
+      tracked.chain().add(found);
+    } finally {
+      tracked.gate().open();
+    }
+    if (!attached.get().sameContent()) {
+      found.corrupt(Errno.EIO, "the device was changed by others meanwhile");
+    } else if (!area.syncEach() && !record.bootId().equals(BootId.read())) {
+      found.corrupt(Errno.EIO, "power was lost, which its durability does not survive");
+    }
+    return factory.part(tracked, found, frozen);
+  }
+
+  /** Areas that may have leaned on one that is lost. */
+  private void corruptOlder(String device, String why) {
+    Optional<TrackerTable.Attached> attached = context.trackers().lookup(device);
+    if (attached.isPresent()) {
+      for (DiffArea older : attached.get().device().chain().areas()) {
+        older.corrupt(Errno.EIO, why);
+      }
+    }
+  }
+
+  private void claimBlocks() {
+    for (TrackerTable.Attached attached : context.trackers().all()) {
+      for (DiffArea area : attached.device().chain().areas()) {
+        area.claimBlocks(attached.device().chain().olderThan(area));
+      }
+    }
+  }
+
+  /** Undoes a take, or finishes a destroy. */
+  private Optional<Snapshot> finish(Found found) throws IOException {
+    Set<String> devices = new HashSet<>();
+    for (SnapshotPart part : found.parts) {
+      devices.add(part.device());
+      if (part instanceof SnapshotPart.Taken taken) {
+        SnapshotTable.dissolve(context.trackers().find(part.device()).device(), taken.area());
+        taken.frozen().close();
+        taken.area().close();
+      }
+    }
+    if (found.record.phase() != SnapshotRecord.Phase.TAKING) {
+      store.forget(found.record.id());
+      store.clear(found.record.id());
+      found.snapshot.storage().disown();
+      context.log().info("snapshot " + found.snapshot.name() + ": its destruction is finished");
+      return Optional.empty();
+    }
+    List<SnapshotPart> named = new ArrayList<>();
+    List<SnapshotRecord.Part> parts = new ArrayList<>();
+    for (SnapshotRecord.Part part : found.record.parts()) {
+      named.add(new SnapshotPart.Named(part.device()));
+      parts.add(new SnapshotRecord.Part(part.device(), Optional.empty()));
+    }
+    SnapshotRecord r = found.record;
+    store.save(
+        new SnapshotRecord(
+            r.id(),
+            r.config(),
+            SnapshotRecord.Phase.CREATED,
+            0,
+            r.storage(),
+            r.bootId(),
+            Optional.empty(),
+            r.pauseNanos(),
+            parts));
+    for (String device : devices) {
+      store.clearPart(r.id(), device);
+    }
+    become(
+        found.snapshot,
+        new Snapshot.View(Snapshot.State.CREATED, named, Optional.empty(), r.pauseNanos()));
+    context.log().info("snapshot " + found.snapshot.name() + ": its take is undone");
+    return Optional.of(found.snapshot);
+  }
+}

@@ -1,0 +1,488 @@
+package blksnap.snapshot;
+
+import blksnap.diffarea.AreaChain;
+import blksnap.diffarea.DiffArea;
+import blksnap.diffstorage.DiffStorage;
+import blksnap.diffstorage.StorageListener;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.eventqueue.Event;
+import blksnap.eventqueue.EventQueue;
+import blksnap.linux.BootId;
+import blksnap.sector.SectorRange;
+import blksnap.tracker.TrackedDevice;
+import blksnap.tracker.TrackerTable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every snapshot of the engine. Locks, in the order they are taken: {@link #membershipLock}, a
+ * snapshot's lock, {@link #chainLock}, write gates in the order of device names.
+ */
+public final class SnapshotTable {
+  /** Most snapshots at a time. */
+  static final int MAX_SNAPSHOTS = 1_024;
+
+  private final SnapshotContext context;
+  private final SnapshotStore store;
+  private final PartFactory factory;
+  private final Map<UUID, Snapshot> snapshots = new ConcurrentHashMap<>();
+  private final AtomicLong sequence = new AtomicLong();
+
+  /**
+   * Excludes create, add and detach from each other, so that a device in a snapshot stays attached.
+   */
+  private final ReentrantLock membershipLock = new ReentrantLock();
+
+  /** Excludes takes and destroys from each other: they change the chains of devices. */
+  private final ReentrantLock chainLock = new ReentrantLock();
+
+  public SnapshotTable(SnapshotContext context) {
+    this.context = context;
+    this.store = new SnapshotStore(context.directory(), context.log());
+    this.factory = new PartFactory(context, store);
+  }
+
+  /** Finds the snapshots of an earlier engine again; the devices must be attached by now. */
+  public void recover() throws IOException {
+    store.makeDirectories();
+    chainLock.lock();
+    try {
+      var recovery = new SnapshotRecovery(context, store, factory, this::listener, this::events);
+      for (Snapshot snapshot : recovery.run()) {
+        snapshots.put(snapshot.id(), snapshot);
+      }
+      sequence.set(recovery.highestSequence());
+      removeUnusedStorages();
+    } finally {
+      chainLock.unlock();
+    }
+  }
+
+  private EventQueue events() {
+    return new EventQueue(context.nanoClock());
+  }
+
+  private StorageListener listener(String name, EventQueue events) {
+    return new StorageListener() {
+      @Override
+      public void low(long requestedSectors) {
+        context
+            .log()
+            .warning(
+                "snapshot "
+                    + name
+                    + ": diff storage is low, "
+                    + requestedSectors
+                    + " sectors more would help");
+        events.post(new Event.LowFreeSpace(requestedSectors));
+      }
+
+      @Override
+      public void full(long requestedSectors) {
+        context.log().error("snapshot " + name + ": diff storage is full");
+        events.post(new Event.NoSpace(requestedSectors));
+      }
+    };
+  }
+
+  /**
+   * Makes a snapshot, not yet taken.
+   *
+   * @param storagePath absolute
+   * @throws BlkSnapException {@code EINVAL} for no device, one named twice, or a bad name; {@code
+   *     ENODEV} for an unknown one; {@code EEXIST} when the name is taken; what making the storage
+   *     says. Nothing is left then
+   */
+  public Snapshot create(
+      List<String> devices, Path storagePath, OptionalLong limitBytes, SnapshotConfig config)
+      throws IOException {
+    membershipLock.lock();
+    try {
+      check(devices, config);
+      UUID id = UUID.randomUUID();
+      EventQueue events = events();
+      String name = config.name().isEmpty() ? id.toString() : config.name();
+      DiffStorage storage =
+          context.storages().create(id, storagePath, limitBytes, listener(name, events));
+      List<SnapshotPart> parts = new ArrayList<>();
+      devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
+      var view =
+          new Snapshot.View(Snapshot.State.CREATED, parts, Optional.empty(), OptionalLong.empty());
+      var snapshot = new Snapshot(id, config, storage, events, view);
+      boolean saved = false;
+      try {
+        store.save(storage);
+        store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(parts)));
+        saved = true;
+      } finally {
+        if (!saved) {
+          storage.disown();
+          removeUnusedStorages();
+          store.clear(id);
+        }
+      }
+      snapshots.put(id, snapshot);
+      context.log().info("snapshot " + name + ": created for " + String.join(", ", devices));
+      return snapshot;
+    } finally {
+      membershipLock.unlock();
+    }
+  }
+
+  private void check(List<String> devices, SnapshotConfig config) throws BlkSnapException {
+    if (devices.isEmpty()) {
+      throw new BlkSnapException(Errno.EINVAL, "a snapshot needs at least one device");
+    }
+    var seen = new HashSet<String>();
+    for (String device : devices) {
+      context.trackers().find(device);
+      if (!seen.add(device)) {
+        throw new BlkSnapException(Errno.EINVAL, "device '" + device + "' is named twice");
+      }
+    }
+    String name = config.name();
+    if (!name.isEmpty() && !TrackerTable.NAME.matcher(name).matches()) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "'"
+              + name
+              + "' cannot name a snapshot: 1 to 64 letters, digits, '.', '_' or '-', the first"
+              + " a letter or digit");
+    }
+    for (Snapshot other : snapshots.values()) {
+      if (other.name().equals(name) || other.id().toString().equals(name)) {
+        throw new BlkSnapException(Errno.EEXIST, "snapshot name '" + name + "' is taken");
+      }
+    }
+    if (snapshots.size() == MAX_SNAPSHOTS) {
+      throw new BlkSnapException(
+          Errno.ENOSPC, "there are " + MAX_SNAPSHOTS + " snapshots, the most there can be");
+    }
+  }
+
+  private static List<SnapshotRecord.Part> named(List<SnapshotPart> parts) {
+    return parts.stream()
+        .map(part -> new SnapshotRecord.Part(part.device(), Optional.empty()))
+        .toList();
+  }
+
+  private static SnapshotRecord record(
+      Snapshot snapshot, SnapshotRecord.Phase phase, long sequence, List<SnapshotRecord.Part> parts)
+      throws BlkSnapException {
+    return new SnapshotRecord(
+        snapshot.id(),
+        snapshot.config(),
+        phase,
+        sequence,
+        snapshot.storage().number(),
+        BootId.read(),
+        snapshot.view().takenAt(),
+        snapshot.view().pauseNanos(),
+        parts);
+  }
+
+  /** Every snapshot, the one created first first by name. */
+  public List<Snapshot> all() {
+    List<Snapshot> all = new ArrayList<>(snapshots.values());
+    all.sort((a, b) -> a.name().compareTo(b.name()));
+    return all;
+  }
+
+  /**
+   * The snapshot with this name or UUID.
+   *
+   * @throws BlkSnapException {@code ESRCH} when there is none
+   */
+  public Snapshot find(String nameOrId) throws BlkSnapException {
+    return lookup(nameOrId)
+        .orElseThrow(
+            () -> new BlkSnapException(Errno.ESRCH, "there is no snapshot '" + nameOrId + "'"));
+  }
+
+  public Optional<Snapshot> lookup(String nameOrId) {
+    return snapshots.values().stream()
+        .filter(s -> s.name().equals(nameOrId) || s.id().toString().equals(nameOrId))
+        .findFirst();
+  }
+
+  /** The snapshots that name the device, created or taken. */
+  public List<Snapshot> holding(String device) {
+    return all().stream().filter(s -> s.part(device).isPresent()).toList();
+  }
+
+  /** Does something that needs a device to be in no snapshot, such as detaching it. */
+  public void whileNotHeld(String device, Detaching action) throws IOException {
+    membershipLock.lock();
+    try {
+      List<Snapshot> holders = holding(device);
+      if (!holders.isEmpty()) {
+        throw new BlkSnapException(
+                Errno.EBUSY,
+                "device "
+                    + device
+                    + " is held by snapshot "
+                    + String.join(", ", holders.stream().map(Snapshot::name).toList()))
+            .withHint("destroy it first: blksnap snapshot destroy " + holders.getFirst().name());
+      }
+      action.run();
+    } finally {
+      membershipLock.unlock();
+    }
+  }
+
+  /** What is done while a device is in no snapshot. */
+  public interface Detaching {
+    void run() throws IOException;
+  }
+
+  /**
+   * Adds a device to a snapshot that is not taken yet.
+   *
+   * @throws BlkSnapException {@code ENODEV} for an unknown device, {@code EALREADY} when it is in
+   *     it, or when the snapshot is taken
+   */
+  public void add(Snapshot snapshot, String device) throws IOException {
+    membershipLock.lock();
+    snapshot.lock().lock();
+    try {
+      snapshot.require(Snapshot.State.CREATED);
+      context.trackers().find(device);
+      if (snapshot.part(device).isPresent()) {
+        throw new BlkSnapException(
+            Errno.EALREADY,
+            "device '" + device + "' is in snapshot " + snapshot.name() + " already");
+      }
+      List<SnapshotPart> parts = new ArrayList<>(snapshot.view().parts());
+      parts.add(new SnapshotPart.Named(device));
+      store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(parts)));
+      snapshot.add(device);
+    } finally {
+      snapshot.lock().unlock();
+      membershipLock.unlock();
+    }
+  }
+
+  /**
+   * Gives a snapshot more storage; see {@link DiffStorage#append}. Writers that wait for room go
+   * on.
+   */
+  public void appendStorage(Snapshot snapshot, Path path, List<SectorRange> parts)
+      throws IOException {
+    snapshot.lock().lock();
+    try {
+      if (snapshot.view().state() == Snapshot.State.DESTROYED) {
+        snapshot.require(Snapshot.State.TAKEN);
+      }
+      context.storages().append(snapshot.storage(), path, parts);
+      store.save(snapshot.storage());
+    } finally {
+      snapshot.lock().unlock();
+    }
+  }
+
+  /**
+   * Takes a snapshot: from one instant on, the same for all its devices, its images show them as
+   * they were.
+   *
+   * @throws BlkSnapException {@code EALREADY} when it is taken already, what the state directory
+   *     says. It then is as before and can be taken later
+   */
+  public void take(Snapshot snapshot) throws IOException {
+    snapshot.lock().lock();
+    try {
+      snapshot.require(Snapshot.State.CREATED);
+      chainLock.lock();
+      try {
+        takeLocked(snapshot);
+      } finally {
+        chainLock.unlock();
+      }
+    } finally {
+      snapshot.lock().unlock();
+    }
+  }
+
+  private void takeLocked(Snapshot snapshot) throws IOException {
+    List<TrackedDevice> devices = new ArrayList<>();
+    for (SnapshotPart part : snapshot.view().parts()) {
+      devices.add(context.trackers().find(part.device()).device());
+    }
+    long number = sequence.incrementAndGet();
+    var take = new SnapshotTake(context, store, snapshot, factory);
+    take.prepare(devices);
+    boolean frozen = false;
+    boolean taken = false;
+    try {
+      // Remembered first: what the areas preserve from the instant on, older snapshots need as
+      // well.
+      store.save(record(snapshot, SnapshotRecord.Phase.TAKING, number, take.parts()));
+      long pauseNanos = take.freeze();
+      frozen = true;
+      take.force();
+      Snapshot.View before = snapshot.view();
+      List<SnapshotPart> parts = new ArrayList<>();
+      for (SnapshotTake.Prepared p : take.prepared()) {
+        parts.add(factory.part(p.device, p.diffArea, p.frozen));
+      }
+      var view =
+          new Snapshot.View(
+              Snapshot.State.TAKEN,
+              parts,
+              Optional.of(context.wallClock().instant()),
+              OptionalLong.of(pauseNanos));
+      snapshot.become(view);
+      try {
+        store.save(record(snapshot, SnapshotRecord.Phase.TAKEN, number, take.parts()));
+        taken = true;
+      } finally {
+        if (!taken) {
+          snapshot.become(before);
+        }
+      }
+      context
+          .log()
+          .info(
+              "snapshot "
+                  + snapshot.name()
+                  + ": taken, writers were held for "
+                  + pauseNanos / 1_000
+                  + " us");
+    } finally {
+      if (!taken) {
+        undo(snapshot, take, frozen);
+      }
+    }
+  }
+
+  private void undo(Snapshot snapshot, SnapshotTake take, boolean frozen) throws IOException {
+    if (frozen) {
+      for (SnapshotTake.Prepared p : take.prepared()) {
+        dissolve(p.device, p.diffArea);
+      }
+    }
+    take.discard();
+    store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(snapshot.view().parts())));
+  }
+
+  /** Takes an area out of its chain; its older neighbour gets what it lacks. */
+  static void dissolve(TrackedDevice device, DiffArea area) {
+    AreaChain chain = device.chain();
+    area.condemn();
+    device.gate().close();
+    try {
+      chain.retire(area);
+    } finally {
+      device.gate().open();
+    }
+    chain.handDown(area);
+    @Nullable DiffArea older;
+    device.gate().close();
+    try {
+      older = chain.olderThan(area);
+      chain.unlink(area);
+    } finally {
+      device.gate().open();
+    }
+    AreaChain.releaseAfter(area, older);
+  }
+
+  /**
+   * Destroys a snapshot in any state. Its images fail from now on; blocks that older snapshots need
+   * go to them. Works on storage that is broken, full or read-only.
+   */
+  public void destroy(Snapshot snapshot) throws IOException {
+    snapshot.lock().lock();
+    try {
+      if (snapshot.view().state() == Snapshot.State.DESTROYED) {
+        snapshot.require(Snapshot.State.TAKEN);
+      }
+      chainLock.lock();
+      try {
+        destroyLocked(snapshot);
+      } finally {
+        chainLock.unlock();
+      }
+    } finally {
+      snapshot.lock().unlock();
+    }
+  }
+
+  private void destroyLocked(Snapshot snapshot) throws IOException {
+    List<SnapshotPart.Taken> taken = new ArrayList<>();
+    for (SnapshotPart part : snapshot.view().parts()) {
+      if (part instanceof SnapshotPart.Taken t) {
+        t.image().close();
+        taken.add(t);
+      }
+    }
+    for (SnapshotPart.Taken part : taken) {
+      dissolve(context.trackers().find(part.device()).device(), part.area());
+      part.frozen().close();
+    }
+    snapshot.become(
+        new Snapshot.View(
+            Snapshot.State.DESTROYED, List.of(), Optional.empty(), OptionalLong.empty()));
+    snapshots.remove(snapshot.id());
+    snapshot.events().close();
+    snapshot.storage().disown();
+    IOException failure = null;
+    try {
+      store.forget(snapshot.id());
+      for (SnapshotPart.Taken part : taken) {
+        part.area().close();
+      }
+      store.clear(snapshot.id());
+    } catch (IOException e) {
+      failure = e;
+    }
+    removeUnusedStorages();
+    context.log().info("snapshot " + snapshot.name() + ": destroyed");
+    if (failure != null) {
+      throw new BlkSnapException(
+          Errno.EIO,
+          "snapshot "
+              + snapshot.name()
+              + " is destroyed, but its files could not be removed: "
+              + failure.getMessage(),
+          failure);
+    }
+  }
+
+  private void removeUnusedStorages() {
+    List<DiffStorage> removed =
+        context
+            .storages()
+            .removeUnused(
+                e -> context.log().warning("diff storage could not be removed: " + e.getMessage()));
+    for (DiffStorage storage : removed) {
+      try {
+        store.forgetStorage(storage.number());
+      } catch (IOException e) {
+        context.log().warning("a diff storage record stays: " + e.getMessage());
+      }
+    }
+  }
+
+  /** Destroys every snapshot; goes on when one fails. */
+  public void destroyAll() {
+    for (Snapshot snapshot : all()) {
+      try {
+        destroy(snapshot);
+      } catch (IOException e) {
+        context.log().error("snapshot " + snapshot.name() + ": " + e.getMessage());
+      }
+    }
+  }
+}

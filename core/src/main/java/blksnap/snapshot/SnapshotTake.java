@@ -1,0 +1,176 @@
+package blksnap.snapshot;
+
+import blksnap.cbt.CbtSnapshot;
+import blksnap.diffarea.AreaConfig;
+import blksnap.diffarea.DiffArea;
+import blksnap.param.Parameter;
+import blksnap.state.StateFile;
+import blksnap.tracker.TrackedDevice;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * One try to take one snapshot. Everything that can be slow or fail is done before the gates close;
+ * what is left for the instant is to copy the change maps and link the areas in.
+ */
+final class SnapshotTake {
+  /** What a device brings to the take. */
+  static final class Prepared {
+    final TrackedDevice device;
+    final SnapshotRecord.Area area;
+    final DiffArea diffArea;
+    final CbtSnapshot frozen;
+
+    Prepared(
+        TrackedDevice device, SnapshotRecord.Area area, DiffArea diffArea, CbtSnapshot frozen) {
+      this.device = device;
+      this.area = area;
+      this.diffArea = diffArea;
+      this.frozen = frozen;
+    }
+  }
+
+  private final SnapshotContext context;
+  private final SnapshotStore store;
+  private final Snapshot snapshot;
+  private final PartFactory factory;
+  private final List<Prepared> prepared = new ArrayList<>();
+
+  SnapshotTake(
+      SnapshotContext context, SnapshotStore store, Snapshot snapshot, PartFactory factory) {
+    this.context = context;
+    this.store = store;
+    this.snapshot = snapshot;
+    this.factory = factory;
+  }
+
+  /** The devices, in the order in which gates are closed. */
+  static List<TrackedDevice> inGateOrder(List<TrackedDevice> devices) {
+    return devices.stream().sorted(Comparator.comparing(TrackedDevice::name)).toList();
+  }
+
+  /** Makes the files of every device. On failure nothing of them stays. */
+  void prepare(List<TrackedDevice> devices) throws IOException {
+    boolean done = false;
+    try {
+      for (TrackedDevice device : inGateOrder(devices)) {
+        prepared.add(prepare(device));
+      }
+      done = true;
+    } finally {
+      if (!done) {
+        discard();
+      }
+    }
+  }
+
+  private Prepared prepare(TrackedDevice device) throws IOException {
+    Path home = store.part(snapshot.id(), device.name());
+    store.clearPart(snapshot.id(), device.name());
+    Files.createDirectories(home);
+    SnapshotRecord.Area area = area(device);
+    CbtSnapshot frozen = CbtSnapshot.create(home.resolve("frozen"), device.map().geometry());
+    boolean made = false;
+    try {
+      DiffArea diffArea =
+          factory.create(snapshot, device.name(), factory.config(snapshot, device.name(), area));
+      made = true;
+      return new Prepared(device, area, diffArea, frozen);
+    } finally {
+      if (!made) {
+        frozen.close();
+        store.clearPart(snapshot.id(), device.name());
+      }
+    }
+  }
+
+  /**
+   * A snapshot that still stands needs what this one will preserve, at the durability that it was
+   * promised.
+   */
+  private SnapshotRecord.Area area(TrackedDevice device) {
+    boolean logged = snapshot.config().durability() != Durability.NONE;
+    boolean syncEach = snapshot.config().durability() == Durability.POWER;
+    for (DiffArea older : device.chain().areas()) {
+      logged |= older.config().logDirectory().isPresent();
+      syncEach |= older.config().syncEach();
+    }
+    long size = device.sizeBytes();
+    int shift =
+        AreaConfig.chunkShift(
+            size,
+            context.parameters().getInt(Parameter.CHUNK_MINIMUM_SHIFT),
+            context.parameters().get(Parameter.CHUNK_MAXIMUM_COUNT));
+    return new SnapshotRecord.Area(UUID.randomUUID(), size, shift, logged, syncEach);
+  }
+
+  List<Prepared> prepared() {
+    return prepared;
+  }
+
+  /** What to remember of the devices. */
+  List<SnapshotRecord.Part> parts() {
+    return prepared.stream()
+        .map(p -> new SnapshotRecord.Part(p.device.name(), Optional.of(p.area)))
+        .toList();
+  }
+
+  /**
+   * The instant: the gates of all devices are closed together.
+   *
+   * @return how long writers were held, in nanoseconds
+   */
+  long freeze() {
+    long start = context.nanoClock().getAsLong();
+    int closed = 0;
+    boolean done = false;
+    try {
+      for (Prepared p : prepared) {
+        p.device.gate().close();
+        closed++;
+      }
+      for (Prepared p : prepared) {
+        p.device.map().freezeInto(p.frozen);
+        p.device.chain().add(p.diffArea);
+      }
+      done = true;
+    } finally {
+      for (Prepared p : prepared) {
+        if (!done && p.device.chain().areas().contains(p.diffArea)) {
+          p.device.chain().unlink(p.diffArea); // no writer passed yet, so it holds nothing
+        }
+      }
+      while (closed > 0) {
+        prepared.get(--closed).device.gate().open();
+      }
+    }
+    return context.nanoClock().getAsLong() - start;
+  }
+
+  /** Makes what the snapshot stands on durable, if it was promised to survive a power loss. */
+  void force() throws IOException {
+    for (Prepared p : prepared) {
+      if (p.area.syncEach()) {
+        p.frozen.force();
+        p.diffArea.force();
+        StateFile.syncDirectory(store.part(snapshot.id(), p.device.name()));
+      }
+    }
+  }
+
+  /** Removes the files of a take that did not come to its instant. */
+  void discard() throws IOException {
+    for (Prepared p : prepared) {
+      p.frozen.close();
+      p.diffArea.close();
+      store.clearPart(snapshot.id(), p.device.name());
+    }
+    prepared.clear();
+  }
+}

@@ -1,0 +1,409 @@
+package blksnap.tracker;
+
+import blksnap.cbt.CbtMap;
+import blksnap.cbt.WriteIntent;
+import blksnap.device.BlockDevice;
+import blksnap.device.ResizableDevice;
+import blksnap.diffarea.AreaChain;
+import blksnap.diffarea.DiffArea;
+import blksnap.diffarea.FullPolicy;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.log.LogRing;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A device whose changes are tracked. Each change passes the write gate, marks the change map,
+ * opens its regions in the write-intent record, preserves what a snapshot still needs, and only
+ * then reaches the original. No failure on that way fails the change itself.
+ *
+ * <p>Long requests pass the gate in pieces, so that a take never waits for more than one piece of
+ * each.
+ */
+public final class TrackedDevice implements BlockDevice {
+  /** Most bytes written in one pass of the gate. */
+  static final int MAX_WRITE_PIECE_BYTES = 1 << 20;
+
+  /** Most bytes discarded or zeroed in one pass of the gate. */
+  static final int MAX_DISCARD_PIECE_BYTES = 4 << 20;
+
+  private static final int EXTENTS_PER_LOOK = 1024;
+  private static final long ROOM_POLL_MILLIS = 200;
+
+  private final String name;
+  private final ResizableDevice original;
+  private final AreaChain chain;
+  private final WriteGate gate = new WriteGate();
+  private final DeviceStat stat = new DeviceStat();
+  private final LogRing log;
+  private final AtomicBoolean intentFailed = new AtomicBoolean();
+
+  /** Held by a checkpoint, and taken before the gate by who exchanges or closes the map. */
+  private final ReentrantLock checkpointLock = new ReentrantLock();
+
+  /** The map and its intent record change together, with the gate closed. */
+  private volatile Tracking tracking;
+
+  /** Set with the gate closed; read inside it. */
+  private volatile boolean closed;
+
+  /**
+   * What is marked.
+   *
+   * @param intent regions that may hold marks which a power loss would take
+   */
+  public record Tracking(CbtMap map, WriteIntent intent) {}
+
+  public TrackedDevice(String name, ResizableDevice original, Tracking tracking, LogRing log) {
+    this.name = name;
+    this.original = original;
+    this.tracking = tracking;
+    this.log = log;
+    this.chain = new AreaChain(original);
+  }
+
+  public String name() {
+    return name;
+  }
+
+  /** Its areas and who preserves. */
+  public AreaChain chain() {
+    return chain;
+  }
+
+  /** Closed for the instant of a take, and while an area joins or leaves the chain. */
+  public WriteGate gate() {
+    return gate;
+  }
+
+  /** The live map; needs the write gate closed, else see {@link #readMap}. */
+  public CbtMap map() {
+    return tracking.map;
+  }
+
+  public DeviceStat stat() {
+    return stat;
+  }
+
+  @Override
+  public long sizeBytes() {
+    return original.sizeBytes();
+  }
+
+  @Override
+  public boolean readOnly() {
+    return original.readOnly();
+  }
+
+  @Override
+  public void read(long offset, ByteBuffer target) throws IOException {
+    int length = target.remaining();
+    long start = stat.begin();
+    try {
+      original.read(offset, target);
+    } finally {
+      stat.end(DeviceStat.Kind.READ, length, start);
+    }
+  }
+
+  @Override
+  public List<Extent> allocation(long offset, long length, int maxExtents) throws IOException {
+    return original.allocation(offset, length, maxExtents);
+  }
+
+  @Override
+  public void write(long offset, ByteBuffer source) throws IOException {
+    int length = source.remaining();
+    checkChange(offset, length);
+    int limit = source.limit();
+    long start = stat.begin();
+    try {
+      for (long at = offset; source.position() < limit; ) {
+        int piece = Math.min(limit - source.position(), MAX_WRITE_PIECE_BYTES);
+        source.limit(source.position() + piece);
+        long pieceOffset = at;
+        change(pieceOffset, piece, () -> original.write(pieceOffset, source));
+        source.limit(limit);
+        at += piece;
+      }
+    } finally {
+      source.limit(limit);
+      stat.end(DeviceStat.Kind.WRITE, length, start);
+    }
+  }
+
+  @Override
+  public void discard(long offset, long length) throws IOException {
+    checkChange(offset, length);
+    long start = stat.begin();
+    try {
+      inDataPieces(
+          offset, length, (at, count) -> change(at, count, () -> original.discard(at, count)));
+    } finally {
+      stat.end(DeviceStat.Kind.DISCARD, length, start);
+    }
+  }
+
+  @Override
+  public void writeZeroes(long offset, long length, boolean noHole) throws IOException {
+    checkChange(offset, length);
+    long start = stat.begin();
+    try {
+      Piece piece = (at, count) -> change(at, count, () -> original.writeZeroes(at, count, noHole));
+      if (noHole) {
+        inPieces(offset, length, piece);
+      } else {
+        inDataPieces(offset, length, piece);
+      }
+    } finally {
+      stat.end(DeviceStat.Kind.DISCARD, length, start);
+    }
+  }
+
+  private void checkChange(long offset, long length) throws BlkSnapException {
+    Objects.checkFromIndexSize(offset, length, sizeBytes());
+    if (readOnly()) {
+      throw new BlkSnapException(Errno.EPERM, "device " + name + " is attached read-only");
+    }
+  }
+
+  private interface Piece {
+    void run(long offset, long length) throws IOException;
+  }
+
+  private static void inPieces(long offset, long length, Piece piece) throws IOException {
+    long end = offset + length;
+    for (long at = offset; at < end; ) {
+      long count = Math.min(end - at, MAX_DISCARD_PIECE_BYTES);
+      piece.run(at, count);
+      at += count;
+    }
+  }
+
+  /** Leaves holes alone: they read as zeroes already, and nothing of them need be kept. */
+  private void inDataPieces(long offset, long length, Piece piece) throws IOException {
+    long end = offset + length;
+    for (long at = offset; at < end; ) {
+      for (Extent extent : original.allocation(at, end - at, EXTENTS_PER_LOOK)) {
+        long count = Math.min(extent.length(), end - at);
+        if (!extent.hole()) {
+          inPieces(at, count, piece);
+        }
+        at += count;
+        if (at >= end) {
+          return;
+        }
+      }
+    }
+  }
+
+  @Override
+  public void flush() throws IOException {
+    long start = stat.begin();
+    try {
+      original.flush();
+    } finally {
+      stat.end(DeviceStat.Kind.FLUSH, 0, start);
+    }
+  }
+
+  private interface Change {
+    void run() throws IOException;
+  }
+
+  /** The order of effects that everything rests on: mark, preserve, change. */
+  private void change(long offset, long length, Change change) throws IOException {
+    long waitedSince = 0;
+    while (true) {
+      DiffArea full;
+      gate.enter();
+      try {
+        if (closed) {
+          throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
+        }
+        mark(offset, length); // first: a change that then fails is over-reported, never missed
+        full =
+            preserve(
+                offset,
+                length,
+                mayWait(waitedSince)); // old bytes are kept, or a snapshot is corrupt
+        if (full == null) {
+          change.run();
+          return;
+        }
+      } finally {
+        gate.leave();
+      }
+      // Outside the gate: a take or a destroy must not wait for room.
+      waitedSince = waitedSince == 0 ? System.nanoTime() : waitedSince;
+      awaitRoom(full);
+    }
+  }
+
+  private void mark(long offset, long length) {
+    Tracking now = tracking;
+    now.map.mark(offset, length);
+    try {
+      now.intent.open(offset, length);
+    } catch (IOException | RuntimeException e) {
+      if (intentFailed.compareAndSet(false, true)) {
+        log.error("device " + name + ": a power loss may now lose change marks: " + e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * Preserves the range, or gives it up.
+   *
+   * @return the area whose storage has to get room before the change may go on, or null to go on
+   */
+  private @Nullable DiffArea preserve(long offset, long length, boolean mayWait) {
+    Optional<DiffArea> newest = chain.preserver();
+    if (newest.isEmpty()) {
+      return null;
+    }
+    try {
+      chain.preserve(offset, length);
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      Errno cause =
+          e instanceof BlkSnapException refused
+              ? refused.errno()
+              : e instanceof OutOfMemoryError ? Errno.ENOMEM : Errno.EIO;
+      if (cause == Errno.ENOSPC && mayWait) {
+        return newest.get();
+      }
+      chain.giveUp(offset, length, cause, String.valueOf(e.getMessage()));
+    }
+    return null;
+  }
+
+  private boolean mayWait(long waitedSince) {
+    FullPolicy policy = chain.preserver().map(DiffArea::fullPolicy).orElse(FullPolicy.BREAK);
+    if (!policy.waits() || Thread.currentThread().isInterrupted()) {
+      return false;
+    }
+    return policy.longestMillis().isEmpty()
+        || waitedSince == 0
+        || System.nanoTime() - waitedSince
+            < TimeUnit.MILLISECONDS.toNanos(policy.longestMillis().getAsLong());
+  }
+
+  private static void awaitRoom(DiffArea full) {
+    try {
+      full.awaitRoom(ROOM_POLL_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the next try gives up waiting
+    }
+  }
+
+  /**
+   * Marks what was written to an image of this device, or what a user says has changed; beyond the
+   * present end there is nothing to mark.
+   */
+  public void markChanged(long offset, long length) {
+    gate.enter();
+    try {
+      long inside = closed ? 0 : Math.min(length, tracking.map.geometry().capacityBytes() - offset);
+      if (inside > 0) {
+        mark(offset, inside);
+      }
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /**
+   * Changes the size of the device and of its map. What is cut off is preserved first.
+   *
+   * @param resizing makes the map for the new size; called with the gate closed
+   */
+  void resize(long newSizeBytes, Resizing resizing) throws IOException {
+    checkpointLock.lock();
+    gate.close();
+    try {
+      long oldSize = original.sizeBytes();
+      for (long at = newSizeBytes; at < oldSize; at += MAX_DISCARD_PIECE_BYTES) {
+        preserve(at, Math.min(MAX_DISCARD_PIECE_BYTES, oldSize - at), false);
+      }
+      Tracking next = resizing.make(tracking, newSizeBytes);
+      boolean resized = false;
+      try {
+        original.resize(newSizeBytes);
+        resized = true;
+      } finally {
+        (resized ? tracking : next).intent.close();
+        (resized ? tracking : next).map.close();
+      }
+      tracking = next;
+      resizing.commit(); // until then a restart finds a map of another size, and begins a new
+      // generation
+    } finally {
+      gate.open();
+      checkpointLock.unlock();
+    }
+  }
+
+  /**
+   * Makes the map and intent record of a device whose size changes, and puts them in place of the
+   * old ones.
+   */
+  interface Resizing {
+    Tracking make(Tracking before, long newSizeBytes) throws IOException;
+
+    void commit() throws IOException;
+  }
+
+  /** Makes marks durable and closes regions that rested; true when another checkpoint is due. */
+  public boolean checkpoint() throws IOException {
+    checkpointLock.lock();
+    try {
+      return !closed && tracking.intent.checkpoint(tracking.map);
+    } finally {
+      checkpointLock.unlock();
+    }
+  }
+
+  /** Reads the map while it cannot be exchanged or closed. */
+  public <T> T readMap(Function<CbtMap, T> reader) throws BlkSnapException {
+    gate.enter();
+    try {
+      if (closed) {
+        throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
+      }
+      return reader.apply(tracking.map);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /**
+   * Closes the map, its record and the original; waits for changes in flight, and later ones are
+   * refused.
+   */
+  @Override
+  public void close() throws IOException {
+    checkpointLock.lock();
+    gate.close();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      tracking.intent.close();
+      tracking.map.close();
+    } finally {
+      gate.open();
+      checkpointLock.unlock();
+    }
+    original.close();
+  }
+}

@@ -1,0 +1,222 @@
+package blksnap.tracker;
+
+import blksnap.cbt.CbtGeometry;
+import blksnap.cbt.CbtMap;
+import blksnap.cbt.WriteIntent;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.BootId;
+import blksnap.log.LogRing;
+import blksnap.param.Parameter;
+import blksnap.param.Parameters;
+import blksnap.sector.ByteRange;
+import blksnap.state.StateFile;
+import blksnap.tracker.DeviceRecord.Stamps;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.UUID;
+
+/**
+ * The directory of tracked devices: for each one {@code device} (its record), {@code cbt} (its
+ * change map) and {@code intent} (its write-intent record). Used by one thread at a time.
+ */
+final class TrackerStore {
+  private final Path directory;
+  private final Parameters parameters;
+  private final LogRing log;
+
+  TrackerStore(Path directory, Parameters parameters, LogRing log) {
+    this.directory = directory;
+    this.parameters = parameters;
+    this.log = log;
+  }
+
+  /** Every record there is, by device name; a damaged one is named in the log and left out. */
+  Map<String, DeviceRecord> records() throws IOException {
+    Map<String, DeviceRecord> records = new TreeMap<>();
+    Files.createDirectories(directory);
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      for (Path entry : entries) {
+        String name = entry.getFileName().toString();
+        try {
+          record(name).ifPresent(record -> records.put(name, record));
+        } catch (BlkSnapException e) {
+          log.error("tracker: device " + name + " is not attached again: " + e.sentence());
+        }
+      }
+    }
+    return records;
+  }
+
+  Optional<DeviceRecord> record(String name) throws IOException {
+    Path file = directory.resolve(name).resolve("device");
+    return Files.exists(file)
+        ? Optional.of(DeviceRecord.fromJson(StateFile.read(file)))
+        : Optional.empty();
+  }
+
+  void save(String name, DeviceRecord record) throws IOException {
+    Files.createDirectories(directory.resolve(name));
+    StateFile.write(directory.resolve(name).resolve("device"), record.toJson());
+  }
+
+  /**
+   * Opens the map of a device, or makes one of a new generation where the old one cannot be
+   * trusted; then remembers that the device is in use.
+   *
+   * @param fresh what to remember from now on
+   */
+  Opened open(String name, DeviceRecord fresh) throws IOException {
+    Path home = directory.resolve(name);
+    Files.createDirectories(home);
+    Optional<DeviceRecord> before;
+    try {
+      before = record(name).filter(record -> record.path().equals(fresh.path()));
+    } catch (BlkSnapException e) {
+      log.warning("device " + name + ": " + e.sentence());
+      before = Optional.empty();
+    }
+    Opened opened =
+        before.isPresent()
+            ? resume(name, before.get(), fresh)
+            : new Opened(create(home, fresh.stamps()), false);
+    boolean saved = false;
+    try {
+      save(name, fresh);
+      saved = true;
+      return opened;
+    } finally {
+      if (!saved) {
+        opened.tracking().intent().close();
+        opened.tracking().map().close();
+      }
+    }
+  }
+
+  /**
+   * @param continued whether the map of before goes on
+   */
+  record Opened(TrackedDevice.Tracking tracking, boolean continued) {}
+
+  private Opened resume(String name, DeviceRecord before, DeviceRecord fresh) throws IOException {
+    Path home = directory.resolve(name);
+    CbtMap map = null;
+    WriteIntent intent = null;
+    String reason;
+    try {
+      map = CbtMap.open(home.resolve("cbt"));
+      intent = WriteIntent.open(home.resolve("intent"));
+      Continuity continuity =
+          map.geometry().capacityBytes() == fresh.stamps().sizeBytes()
+              ? Continuity.judge(
+                  before,
+                  fresh.stamps(),
+                  fresh.bootId(),
+                  BootId.bootMillis(),
+                  map.lastWriteMillis())
+              : new Continuity.Broken("its map is for another size");
+      switch (continuity) {
+        case Continuity.Exact() -> {
+          return new Opened(new TrackedDevice.Tracking(map, intent), true);
+        }
+        case Continuity.AfterPowerLoss() -> {
+          for (ByteRange range : intent.openRanges()) {
+            map.mark(range.offset(), range.length());
+          }
+          map.force();
+          log.warning(
+              "device "
+                  + name
+                  + ": after a power loss "
+                  + intent.openRanges().size()
+                  + " regions count as changed");
+          return new Opened(new TrackedDevice.Tracking(map, intent), true);
+        }
+        case Continuity.Broken(String why) -> reason = why;
+      }
+    } catch (IOException e) {
+      reason =
+          e instanceof BlkSnapException refused
+              ? refused.sentence()
+              : String.valueOf(e.getMessage());
+    }
+    if (map != null) {
+      map.close();
+    }
+    if (intent != null) {
+      intent.close();
+    }
+    log.warning("device " + name + ": a new generation, since " + reason);
+    return new Opened(create(home, fresh.stamps()), false);
+  }
+
+  private TrackedDevice.Tracking create(Path home, Stamps stamps) throws IOException {
+    Files.deleteIfExists(home.resolve("cbt"));
+    Files.deleteIfExists(home.resolve("intent"));
+    return make(home, stamps.sizeBytes(), "");
+  }
+
+  private TrackedDevice.Tracking make(Path home, long sizeBytes, String suffix) throws IOException {
+    CbtGeometry geometry =
+        CbtGeometry.of(
+            sizeBytes,
+            parameters.getInt(Parameter.TRACKING_BLOCK_MINIMUM_SHIFT),
+            parameters.get(Parameter.TRACKING_BLOCK_MAXIMUM_COUNT));
+    CbtMap map = CbtMap.create(home.resolve("cbt" + suffix), geometry);
+    try {
+      return new TrackedDevice.Tracking(
+          map, WriteIntent.create(home.resolve("intent" + suffix), sizeBytes));
+    } catch (IOException | RuntimeException e) {
+      map.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Makes the map of a device whose size changes: the same generation where its blocks stay as
+   * large.
+   */
+  TrackedDevice.Resizing resizing(String name) {
+    Path home = directory.resolve(name);
+    return new TrackedDevice.Resizing() {
+      @Override
+      public TrackedDevice.Tracking make(TrackedDevice.Tracking before, long newSizeBytes)
+          throws IOException {
+        Files.deleteIfExists(home.resolve("cbt.new"));
+        Files.deleteIfExists(home.resolve("intent.new"));
+        TrackedDevice.Tracking next = TrackerStore.this.make(home, newSizeBytes, ".new");
+        CbtGeometry old = before.map().geometry();
+        if (next.map().geometry().blockShift() == old.blockShift()
+            && newSizeBytes > old.capacityBytes()) {
+          next.map().continueFrom(before.map());
+          next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());
+          next.map().force();
+        }
+        return next;
+      }
+
+      @Override
+      public void commit() throws IOException {
+        for (String file : List.of("intent", "cbt")) {
+          Files.move(
+              home.resolve(file + ".new"), home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
+    };
+  }
+
+  static UUID bootId() throws BlkSnapException {
+    return BootId.read();
+  }
+
+  static BlkSnapException unknown(String name) {
+    return new BlkSnapException(Errno.ENODEV, "there is no device '" + name + "'");
+  }
+}

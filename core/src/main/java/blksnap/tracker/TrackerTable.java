@@ -1,0 +1,339 @@
+package blksnap.tracker;
+
+import blksnap.cbt.CbtMap;
+import blksnap.device.FileBlockDevice;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.FileStatus;
+import blksnap.linux.NativeFile;
+import blksnap.log.LogRing;
+import blksnap.param.Parameters;
+import blksnap.tracker.DeviceRecord.Stamps;
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
+
+/**
+ * The registry of tracked devices. Looking up takes no lock; attaching and detaching are done one
+ * at a time. A thread makes checkpoints while there is something to make durable.
+ */
+public final class TrackerTable implements Closeable {
+  /** What a device or snapshot may be called. */
+  public static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
+
+  private static final Pattern ODD = Pattern.compile("[^A-Za-z0-9._-]");
+  private static final Pattern IMAGE_SUFFIX = Pattern.compile("\\.(img|raw|bin|disk)$");
+  private static final long CHECKPOINT_MILLIS = 5_000;
+  private static final int MAX_DEVICES = 1_024;
+
+  private final TrackerStore store;
+  private final LogRing log;
+  private final Map<String, Attached> attached = new ConcurrentSkipListMap<>();
+
+  /** Taken for attach and detach, held across their I/O. */
+  private final ReentrantLock changeLock = new ReentrantLock();
+
+  private final CountDownLatch stopped = new CountDownLatch(1);
+  private final Thread checkpointer;
+
+  /**
+   * One device and how it was attached.
+   *
+   * @param sameContent whether nobody but this engine wrote it since it was last attached
+   * @param warnings what its opening had to say
+   */
+  public record Attached(
+      TrackedDevice device,
+      FileBlockDevice original,
+      String path,
+      boolean direct,
+      boolean sameContent,
+      List<String> warnings) {
+    public String name() {
+      return device.name();
+    }
+  }
+
+  /**
+   * @param directory where devices are remembered; made if it is not there
+   */
+  public TrackerTable(Path directory, Parameters parameters, LogRing log) {
+    this.store = new TrackerStore(directory, parameters, log);
+    this.log = log;
+    this.checkpointer = new Thread(this::checkpoints, "blksnap-checkpoint");
+    this.checkpointer.setDaemon(true);
+  }
+
+  /**
+   * Attaches what was attached before, and starts making checkpoints. A device that fails is named
+   * in the log.
+   */
+  public void start() throws IOException {
+    changeLock.lock();
+    try {
+      for (Map.Entry<String, DeviceRecord> entry : store.records().entrySet()) {
+        DeviceRecord record = entry.getValue();
+        if (record.attached()) {
+          try {
+            open(entry.getKey(), Path.of(record.path()), record.readOnly(), record.direct());
+          } catch (BlkSnapException e) {
+            log.error(
+                "tracker: device " + entry.getKey() + " is not attached again: " + e.sentence());
+          }
+        }
+      }
+    } finally {
+      changeLock.unlock();
+    }
+    checkpointer.start();
+  }
+
+  private void checkpoints() {
+    try {
+      while (!stopped.await(CHECKPOINT_MILLIS, TimeUnit.MILLISECONDS)) {
+        for (Attached device : attached.values()) {
+          try {
+            device.device().checkpoint();
+          } catch (IOException e) {
+            log.error("device " + device.name() + ": checkpoint failed: " + e.getMessage());
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      log.debug("tracker: checkpoints end");
+    }
+  }
+
+  /**
+   * Attaches a file or block device.
+   *
+   * @param path absolute
+   * @param name empty: made from the file's name
+   * @throws BlkSnapException {@code EINVAL} for a name with odd characters, {@code EEXIST} when it
+   *     is taken, {@code EBUSY} when the file is attached already, and what opening says
+   */
+  public Attached attach(Path path, Optional<String> name, boolean readOnly, boolean direct)
+      throws IOException {
+    String chosen = name.isPresent() ? name.get() : nameFor(path);
+    if (!NAME.matcher(chosen).matches()) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "'"
+              + chosen
+              + "' cannot name a device: 1 to 64 letters, digits, '.', '_' or '-', the first"
+              + " a letter or digit");
+    }
+    changeLock.lock();
+    try {
+      Attached taken = attached.get(chosen);
+      if (taken != null) {
+        throw new BlkSnapException(
+                Errno.EEXIST, "device name '" + chosen + "' is taken by " + taken.path())
+            .withHint("choose another one with --name");
+      }
+      if (attached.size() == MAX_DEVICES) {
+        throw new BlkSnapException(
+            Errno.ENOSPC, MAX_DEVICES + " devices are attached, the most there can be");
+      }
+      requireNotAttached(path);
+      Attached device = open(chosen, path, readOnly, direct);
+      log.info("tracker: attached " + path + " as " + chosen);
+      return device;
+    } finally {
+      changeLock.unlock();
+    }
+  }
+
+  private static String nameFor(Path path) {
+    String file = String.valueOf(path.getFileName());
+    String bare = IMAGE_SUFFIX.matcher(file).replaceFirst("");
+    String clean = ODD.matcher(bare).replaceAll("_");
+    return clean.length() > 64 ? clean.substring(0, 64) : clean;
+  }
+
+  private void requireNotAttached(Path path) throws IOException {
+    if (!Files.exists(path)) {
+      return; // opening it will say so
+    }
+    FileStatus wanted;
+    try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.IDENTIFY))) {
+      wanted = file.stat();
+    }
+    for (Attached other : attached.values()) {
+      if (other.original().status().sameAs(wanted)) {
+        throw new BlkSnapException(
+            Errno.EBUSY, path + " is attached already, as device " + other.name());
+      }
+    }
+  }
+
+  @GuardedBy("changeLock")
+  private Attached open(String name, Path path, boolean readOnly, boolean direct)
+      throws IOException {
+    FileBlockDevice.Cache cache =
+        direct ? FileBlockDevice.Cache.DIRECT : FileBlockDevice.Cache.WRITEBACK;
+    FileBlockDevice original =
+        FileBlockDevice.open(path, new FileBlockDevice.Options(readOnly, cache));
+    boolean opened = false;
+    try {
+      var record =
+          new DeviceRecord(
+              path.toString(),
+              readOnly,
+              direct,
+              true,
+              false,
+              TrackerStore.bootId(),
+              Stamps.of(original.status(), original.sizeBytes()));
+      TrackerStore.Opened tracked = store.open(name, record);
+      var device = new TrackedDevice(name, original, tracked.tracking(), log);
+      var entry =
+          new Attached(
+              device, original, path.toString(), direct, tracked.continued(), original.warnings());
+      attached.put(name, entry);
+      entry.warnings().forEach(warning -> log.warning("device " + name + ": " + warning));
+      opened = true;
+      return entry;
+    } finally {
+      if (!opened) {
+        original.close();
+      }
+    }
+  }
+
+  /** Every device, by name. */
+  public List<Attached> all() {
+    return new ArrayList<>(attached.values());
+  }
+
+  /**
+   * The device with this name.
+   *
+   * @throws BlkSnapException {@code ENODEV} when there is none
+   */
+  public Attached find(String name) throws BlkSnapException {
+    Attached found = attached.get(name);
+    if (found == null) {
+      throw TrackerStore.unknown(name);
+    }
+    return found;
+  }
+
+  public Optional<Attached> lookup(String name) {
+    return Optional.ofNullable(attached.get(name));
+  }
+
+  /**
+   * Lets a device go; the caller has seen to it that neither a client nor a snapshot uses it. Its
+   * map is kept for the next attach of the same file.
+   */
+  public void detach(String name) throws IOException {
+    changeLock.lock();
+    try {
+      Attached device = find(name);
+      close(device, false);
+      attached.remove(name);
+      log.info("tracker: detached " + name);
+    } finally {
+      changeLock.unlock();
+    }
+  }
+
+  /** Changes the size of a device and of what is tracked of it. */
+  public void resize(String name, long newSizeBytes) throws IOException {
+    changeLock.lock();
+    try {
+      Attached device = find(name);
+      long oldSize = device.device().sizeBytes();
+      device.device().resize(newSizeBytes, store.resizing(name));
+      store.save(name, record(device));
+      log.info("device " + name + ": resized from " + oldSize + " to " + newSizeBytes + " bytes");
+    } finally {
+      changeLock.unlock();
+    }
+  }
+
+  private static DeviceRecord record(Attached device) throws IOException {
+    FileBlockDevice original = device.original();
+    return new DeviceRecord(
+        device.path(),
+        original.readOnly(),
+        device.direct(),
+        true,
+        false,
+        TrackerStore.bootId(),
+        Stamps.of(original.status(), original.sizeBytes()));
+  }
+
+  /** Everything durable, then the record that says so, then the file. */
+  private void close(Attached device, boolean stayAttached) throws IOException {
+    boolean durable = device.device().readMap(TrackerTable::force);
+    device.original().flush();
+    Stamps last = Stamps.of(device.original().status(), device.original().sizeBytes());
+    DeviceRecord closed = record(device).closed(stayAttached, durable, last);
+    device.device().close();
+    store.save(device.name(), closed);
+  }
+
+  private static boolean force(CbtMap map) {
+    try {
+      map.force();
+      return true;
+    } catch (IOException e) {
+      return false; // the kernel still has it; only a power loss before it is written would lose it
+    }
+  }
+
+  /** Refuses a file that is attached; for diff storage. */
+  public void refuse(Path path, FileStatus status) throws BlkSnapException {
+    for (Attached device : attached.values()) {
+      if (device.original().status().sameAs(status)) {
+        throw new BlkSnapException(
+            Errno.EINVAL,
+            "diff storage " + path + " is the device " + device.name() + ", which is tracked");
+      }
+    }
+  }
+
+  /** Stops checkpoints and closes every device in order, leaving it attached for the next load. */
+  @Override
+  public void close() throws IOException {
+    stopped.countDown();
+    IOException failure = null;
+    changeLock.lock();
+    try {
+      if (checkpointer.isAlive()) {
+        checkpointer.join();
+      }
+      for (Attached device : all()) {
+        try {
+          close(device, true);
+        } catch (IOException e) {
+          log.error("device " + device.name() + " was not closed in order: " + e.getMessage());
+          device.device().close();
+          failure = e;
+        }
+        attached.remove(device.name());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      changeLock.unlock();
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}
