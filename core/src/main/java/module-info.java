@@ -8,8 +8,10 @@ module blksnap.core {
   requires jdk.net;
 
   exports blksnap.ctrl;
+  exports blksnap.engine;
   exports blksnap.error;
   exports blksnap.eventqueue;
+  exports blksnap.linux;
   exports blksnap.log;
   exports blksnap.param;
   exports blksnap.sector;

@@ -1,0 +1,333 @@
+package blksnap.engine;
+
+import blksnap.buffer.BufferPool;
+import blksnap.ctrl.CtrlHandler;
+import blksnap.ctrl.CtrlServer;
+import blksnap.diffio.DiffIo;
+import blksnap.diffstorage.StorageTable;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.log.LogRing;
+import blksnap.nbd.NbdConfig;
+import blksnap.nbd.NbdLimits;
+import blksnap.nbd.NbdServer;
+import blksnap.param.Parameter;
+import blksnap.param.Parameters;
+import blksnap.snapshot.SnapshotContext;
+import blksnap.snapshot.SnapshotTable;
+import blksnap.status.LiveTree;
+import blksnap.tracker.TrackerTable;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the engine is made of, and the five subsystems that bring it up and down. A part is there
+ * from the init of its subsystem to the exit of it; asking for it at another time is {@code
+ * ESHUTDOWN}.
+ */
+final class EngineParts {
+  /** Bytes of NBD payloads in memory at a time, over all clients. */
+  private static final long NBD_PAYLOAD_BYTES = 128L << 20;
+
+  private static final int FREE_PAYLOADS_KEPT = 32;
+
+  private final EngineConfig config;
+  private final LogRing log;
+  private final Parameters parameters = new Parameters();
+  private final Exports exports = new Exports();
+
+  private volatile InitState initState = InitState.COMING;
+  private volatile @Nullable DiffIo diffIo;
+  private volatile @Nullable NbdServer nbd;
+  private volatile @Nullable TrackerTable trackers;
+  private volatile @Nullable SnapshotTable snapshots;
+  private volatile @Nullable CtrlServer ctrl;
+  private volatile @Nullable LiveTree tree;
+
+  EngineParts(EngineConfig config, LogRing log) {
+    this.config = config;
+    this.log = log;
+    config.parameters().forEach(parameters::set);
+  }
+
+  /** In the order in which they come up. */
+  List<Subsystem> subsystems(CtrlHandler handler) {
+    return List.of(
+        new DiffIoSubsystem(),
+        new SnapImageSubsystem(),
+        new TrackerSubsystem(),
+        new CtrlSubsystem(handler),
+        new SysfsSubsystem());
+  }
+
+  EngineConfig config() {
+    return config;
+  }
+
+  LogRing log() {
+    return log;
+  }
+
+  Parameters parameters() {
+    return parameters;
+  }
+
+  Exports exports() {
+    return exports;
+  }
+
+  InitState initState() {
+    return initState;
+  }
+
+  void become(InitState state) {
+    initState = state;
+  }
+
+  TrackerTable trackers() {
+    return up(trackers, "tracker");
+  }
+
+  SnapshotTable snapshots() {
+    return up(snapshots, "tracker");
+  }
+
+  LiveTree tree() {
+    return up(tree, "sysfs");
+  }
+
+  NbdServer nbd() {
+    return up(nbd, "snapimage");
+  }
+
+  private static <T> T up(@Nullable T part, String subsystem) {
+    if (part == null) {
+      throw new IllegalStateException(subsystem + " is not up");
+    }
+    return part;
+  }
+
+  /** Sets a parameter to a value that is judged here. */
+  void setParameter(Parameter parameter, String value) throws BlkSnapException {
+    long judged = parameter.parse(value);
+    long old = parameters.get(parameter);
+    parameters.set(parameter, judged);
+    log.info("parameter " + parameter.key() + ": " + old + " -> " + judged);
+  }
+
+  /** Refuses with {@code EBUSY}, naming them, when clients or snapshots are there. */
+  void requireUnused() throws BlkSnapException {
+    List<String> uses = new ArrayList<>();
+    exports
+        .inUse()
+        .forEach((name, peers) -> uses.add(name + " is in use by " + String.join(", ", peers)));
+    snapshots().all().forEach(snapshot -> uses.add("snapshot " + snapshot.name() + " is held"));
+    if (!uses.isEmpty()) {
+      throw new BlkSnapException(Errno.EBUSY, String.join("; ", uses))
+          .withHint("blksnap unload --force releases them");
+    }
+  }
+
+  /** Clients and snapshots: what keeps the engine from being unloaded. */
+  int references() {
+    int clients = exports.inUse().values().stream().mapToInt(List::size).sum();
+    return clients + snapshots().all().size();
+  }
+
+  /** Where NBD is served over TCP, as {@code 127.0.0.1:PORT}. */
+  Optional<String> tcpAddress() {
+    NbdServer server = nbd;
+    return server == null
+        ? Optional.empty()
+        : server
+            .tcpAddress()
+            .map(address -> address.getAddress().getHostAddress() + ":" + address.getPort());
+  }
+
+  /** Buffers, and the way to the devices. */
+  private final class DiffIoSubsystem implements Subsystem {
+    @Override
+    public String name() {
+      return "diff_io";
+    }
+
+    @Override
+    public void init() {
+      diffIo = new DiffIo(parameters);
+    }
+
+    @Override
+    public void exit() throws IOException {
+      DiffIo io = diffIo;
+      diffIo = null;
+      if (io != null && io.bytesInUse() != 0) {
+        throw new BlkSnapException(
+            Errno.EBUSY, io.bytesInUse() + " bytes of copy buffers are still in use");
+      }
+    }
+  }
+
+  /** The front end that devices and images are served through. */
+  private final class SnapImageSubsystem implements Subsystem {
+    @Override
+    public String name() {
+      return "snapimage";
+    }
+
+    @Override
+    public void init() throws IOException {
+      // A dead engine's socket: the locks of both directories are ours, so nobody listens there.
+      Files.deleteIfExists(config.nbdSocket());
+      Optional<InetSocketAddress> tcp =
+          config.tcpPort().isPresent()
+              ? Optional.of(
+                  new InetSocketAddress(
+                      InetAddress.getByAddress(new byte[] {127, 0, 0, 1}),
+                      config.tcpPort().getAsInt()))
+              : Optional.empty();
+      var pool = new BufferPool(NBD_PAYLOAD_BYTES, () -> FREE_PAYLOADS_KEPT);
+      nbd =
+          NbdServer.start(
+              new NbdConfig(Optional.of(config.nbdSocket()), tcp, NbdLimits.DEFAULT),
+              exports,
+              pool,
+              log);
+    }
+
+    @Override
+    public void exit() throws IOException {
+      NbdServer server = nbd;
+      if (server != null) {
+        server.close();
+      }
+      nbd = null;
+    }
+  }
+
+  /** The registry of devices and of the snapshots on them. */
+  private final class TrackerSubsystem implements Subsystem {
+    @Override
+    public String name() {
+      return "tracker";
+    }
+
+    @Override
+    public void init() throws IOException {
+      var devices = new TrackerTable(config.stateDirectory().resolve("devices"), parameters, log);
+      boolean up = false;
+      try {
+        devices.start();
+        var table =
+            new SnapshotTable(
+                new SnapshotContext(
+                    config.stateDirectory(),
+                    devices,
+                    new StorageTable(parameters, devices::refuse),
+                    up(diffIo, "diff_io"),
+                    parameters,
+                    log,
+                    System::nanoTime,
+                    InstantSource.system()));
+        table.recover();
+        trackers = devices;
+        snapshots = table;
+        exports.open(devices, table);
+        up = true;
+      } finally {
+        if (!up) {
+          devices.close();
+        }
+      }
+    }
+
+    /**
+     * Snapshots go first, then clients, so that nothing is in flight when the devices are closed.
+     */
+    @Override
+    public void exit() throws IOException {
+      SnapshotTable table = snapshots;
+      TrackerTable devices = trackers;
+      if (table != null) {
+        table.destroyAll();
+      }
+      exports.close();
+      try {
+        for (String export : exports.inUse().keySet()) {
+          up(nbd, "snapimage").disconnect(export);
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      if (devices != null) {
+        devices.close();
+      }
+      snapshots = null;
+      trackers = null;
+    }
+  }
+
+  /** The control socket. */
+  private final class CtrlSubsystem implements Subsystem {
+    private final CtrlHandler handler;
+
+    CtrlSubsystem(CtrlHandler handler) {
+      this.handler = handler;
+    }
+
+    @Override
+    public String name() {
+      return "ctrl";
+    }
+
+    @Override
+    public void init() throws IOException {
+      if (config.serveControl()) {
+        ctrl = CtrlServer.start(config.ctrlSocket(), handler, log);
+      }
+    }
+
+    @Override
+    public void exit() throws IOException {
+      CtrlServer server = ctrl;
+      if (server != null) {
+        server.close();
+      }
+      ctrl = null;
+    }
+  }
+
+  /** The status tree. */
+  private final class SysfsSubsystem implements Subsystem {
+    @Override
+    public String name() {
+      return "sysfs";
+    }
+
+    @Override
+    public void init() {
+      tree = new StatusBuilder(EngineParts.this).build();
+    }
+
+    @Override
+    public void exit() {
+      tree = null;
+    }
+  }
+
+  /** The parameters with their values, for the log at load. */
+  Map<Parameter, Long> values() {
+    Map<Parameter, Long> values = new java.util.EnumMap<>(Parameter.class);
+    for (Parameter parameter : Parameter.values()) {
+      values.put(parameter, parameters.get(parameter));
+    }
+    return values;
+  }
+}

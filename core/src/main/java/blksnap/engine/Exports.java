@@ -1,0 +1,228 @@
+package blksnap.engine;
+
+import blksnap.device.BlockDevice;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.nbd.ExportTable;
+import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotPart;
+import blksnap.snapshot.SnapshotTable;
+import blksnap.tracker.TrackerTable;
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * What is served: every device under its name, every image as {@code device@snapshot}. Knows who
+ * uses what. The tables come in when the tracker subsystem is up; before and after that nothing is
+ * served.
+ */
+final class Exports implements ExportTable {
+  private volatile Optional<Tables> tables = Optional.empty();
+
+  /** Guards the fields below; never held across I/O. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  @GuardedBy("lock")
+  private final Map<String, List<String>> users = new HashMap<>();
+
+  /** Devices that are being detached. */
+  @GuardedBy("lock")
+  private final Set<String> leaving = new HashSet<>();
+
+  private record Tables(TrackerTable trackers, SnapshotTable snapshots) {}
+
+  private record Found(Export export, BlockDevice device) {}
+
+  /** Starts to serve. */
+  void open(TrackerTable trackers, SnapshotTable snapshots) {
+    tables = Optional.of(new Tables(trackers, snapshots));
+  }
+
+  /** Serves nothing new. */
+  void close() {
+    tables = Optional.empty();
+  }
+
+  @Override
+  public List<Export> list() {
+    Tables now = tables.orElse(null);
+    if (now == null) {
+      return List.of();
+    }
+    List<Export> exports = new ArrayList<>();
+    for (TrackerTable.Attached device : now.trackers.all()) {
+      exports.add(export(device).export);
+    }
+    for (Snapshot snapshot : now.snapshots.all()) {
+      for (SnapshotPart part : snapshot.view().parts()) {
+        image(snapshot, part).ifPresent(found -> exports.add(found.export));
+      }
+    }
+    return exports;
+  }
+
+  @Override
+  public Optional<Export> find(String name) {
+    return look(name).map(Found::export);
+  }
+
+  private Optional<Found> look(String name) {
+    Tables now = tables.orElse(null);
+    if (now == null) {
+      return Optional.empty();
+    }
+    if (name.isEmpty()) {
+      List<TrackerTable.Attached> all = now.trackers.all();
+      return all.size() == 1 ? Optional.of(export(all.getFirst())) : Optional.empty();
+    }
+    int at = name.indexOf('@');
+    if (at < 0) {
+      return now.trackers.lookup(name).map(Exports::export);
+    }
+    Optional<Snapshot> snapshot = now.snapshots.lookup(name.substring(at + 1));
+    return snapshot
+        .flatMap(s -> s.part(name.substring(0, at)))
+        .flatMap(part -> image(snapshot.orElseThrow(), part));
+  }
+
+  private static Found export(TrackerTable.Attached device) {
+    return new Found(
+        new Export(
+            device.name(),
+            "device " + device.path(),
+            device.device().sizeBytes(),
+            device.device().readOnly()),
+        device.device());
+  }
+
+  private static Optional<Found> image(Snapshot snapshot, SnapshotPart part) {
+    if (part instanceof SnapshotPart.Taken taken) {
+      var export =
+          new Export(
+              imageName(snapshot, part.device()),
+              "image of " + part.device() + " in snapshot " + snapshot.name(),
+              taken.image().sizeBytes(),
+              false);
+      return Optional.of(new Found(export, taken.image()));
+    }
+    return Optional.empty();
+  }
+
+  /** What the image of a device is served as. */
+  static String imageName(Snapshot snapshot, String device) {
+    return device + "@" + snapshot.name();
+  }
+
+  @Override
+  public Session open(String name, String peer) throws IOException {
+    lock.lock();
+    try {
+      Found found =
+          look(name)
+              .orElseThrow(
+                  () -> new BlkSnapException(Errno.ENOENT, "there is no export '" + name + "'"));
+      String canonical = found.export.name();
+      if (leaving.contains(canonical)) {
+        throw new BlkSnapException(Errno.ENOENT, "device " + canonical + " is being detached");
+      }
+      users.computeIfAbsent(canonical, key -> new ArrayList<>()).add(peer);
+      return new OpenSession(canonical, peer, found.device);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private final class OpenSession implements Session {
+    private final String name;
+    private final String peer;
+    private final BlockDevice device;
+    private boolean closed;
+
+    OpenSession(String name, String peer, BlockDevice device) {
+      this.name = name;
+      this.peer = peer;
+      this.device = device;
+    }
+
+    @Override
+    public BlockDevice device() {
+      return device;
+    }
+
+    @Override
+    public void close() {
+      lock.lock();
+      try {
+        List<String> peers = users.get(name);
+        if (!closed && peers != null) {
+          closed = true;
+          peers.remove(peer);
+          if (peers.isEmpty()) {
+            users.remove(name);
+          }
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** Who uses an export now. */
+  List<String> clients(String name) {
+    lock.lock();
+    try {
+      return List.copyOf(users.getOrDefault(name, List.of()));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Every export in use, with its users. */
+  Map<String, List<String>> inUse() {
+    lock.lock();
+    try {
+      Map<String, List<String>> copy = new java.util.TreeMap<>();
+      users.forEach((name, peers) -> copy.put(name, List.copyOf(peers)));
+      return copy;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Does something to a device that no client may use meanwhile.
+   *
+   * @throws BlkSnapException {@code EBUSY}, naming the clients, when it is in use
+   */
+  void whileUnused(String device, SnapshotTable.Detaching action) throws IOException {
+    lock.lock();
+    try {
+      List<String> peers = users.getOrDefault(device, List.of());
+      if (!peers.isEmpty()) {
+        throw new BlkSnapException(
+            Errno.EBUSY, "device " + device + " is in use by " + String.join(", ", peers));
+      }
+      leaving.add(device);
+    } finally {
+      lock.unlock();
+    }
+    try {
+      action.run();
+    } finally {
+      lock.lock();
+      try {
+        leaving.remove(device);
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+}

@@ -1,0 +1,190 @@
+package blksnap.engine;
+
+import blksnap.ctrl.CtrlReply;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.diffarea.FullPolicy;
+import blksnap.diffstorage.DiffStorage;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.eventqueue.EventQueue;
+import blksnap.snapshot.Durability;
+import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotConfig;
+import blksnap.snapshot.SnapshotPart;
+import blksnap.snapshot.SnapshotTable;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Answers the requests about snapshots. */
+final class SnapshotRequests {
+  private final EngineParts parts;
+  private final SnapshotTable table;
+
+  SnapshotRequests(EngineParts parts) {
+    this.parts = parts;
+    this.table = parts.snapshots();
+  }
+
+  CtrlReply create(CtrlRequest.SnapshotCreate request) throws IOException {
+    Optional<Long> limit = request.limitBytes();
+    if (limit.isPresent() && limit.get() <= 0) {
+      throw new BlkSnapException(
+          Errno.EINVAL, "a limit of " + limit.get() + " bytes is not positive");
+    }
+    Snapshot snapshot =
+        table.create(
+            request.devices(),
+            RequestHandler.absolute(request.storage()),
+            limit.isPresent() ? OptionalLong.of(limit.get()) : OptionalLong.empty(),
+            new SnapshotConfig(
+                request.name().orElse(""),
+                durability(request.durability()),
+                policy(request.onFull())));
+    if (request.take()) {
+      boolean taken = false;
+      try {
+        table.take(snapshot);
+        taken = true;
+      } finally {
+        if (!taken) {
+          table.destroy(snapshot); // one request, one effect: none
+        }
+      }
+    }
+    return new CtrlReply.Created(snapshot.id(), snapshot.name());
+  }
+
+  private static Durability durability(CtrlRequest.Durability durability) {
+    return switch (durability) {
+      case NONE -> Durability.NONE;
+      case PROCESS -> Durability.PROCESS;
+      case POWER -> Durability.POWER;
+    };
+  }
+
+  private static FullPolicy policy(CtrlRequest.OnFull onFull) throws BlkSnapException {
+    if (onFull.waitSeconds().isEmpty()) {
+      return new FullPolicy(onFull.waits(), OptionalLong.empty());
+    }
+    int seconds = onFull.waitSeconds().get();
+    if (!onFull.waits() || seconds <= 0) {
+      throw new BlkSnapException(Errno.EINVAL, "a wait of " + seconds + " seconds makes no sense");
+    }
+    return new FullPolicy(true, OptionalLong.of(seconds * 1_000L));
+  }
+
+  CtrlReply add(String id, String device) throws IOException {
+    table.add(table.find(id), device);
+    return new CtrlReply.Done();
+  }
+
+  CtrlReply append(CtrlRequest.SnapshotAppendStorage request) throws IOException {
+    table.appendStorage(
+        table.find(request.id()), RequestHandler.absolute(request.path()), request.ranges());
+    return new CtrlReply.Done();
+  }
+
+  CtrlReply take(String id) throws IOException {
+    table.take(table.find(id));
+    return new CtrlReply.Done();
+  }
+
+  CtrlReply list() {
+    return new CtrlReply.Snapshots(table.all().stream().map(this::entry).toList());
+  }
+
+  CtrlReply info(String id) throws IOException {
+    return entry(table.find(id));
+  }
+
+  private CtrlReply.SnapshotEntry entry(Snapshot snapshot) {
+    Snapshot.View view = snapshot.view();
+    DiffStorage.Space space = snapshot.storage().space();
+    List<CtrlReply.SnapshotDevice> devices = new ArrayList<>();
+    for (SnapshotPart part : view.parts()) {
+      devices.add(new CtrlReply.SnapshotDevice(part.device(), part.corruption()));
+    }
+    FullPolicy onFull = snapshot.config().onFull();
+    return new CtrlReply.SnapshotEntry(
+        snapshot.id(),
+        snapshot.name(),
+        view.state().name().toLowerCase(Locale.ROOT),
+        devices,
+        view.takenAt(),
+        switch (snapshot.config().durability()) {
+          case NONE -> CtrlRequest.Durability.NONE;
+          case PROCESS -> CtrlRequest.Durability.PROCESS;
+          case POWER -> CtrlRequest.Durability.POWER;
+        },
+        new CtrlRequest.OnFull(
+            onFull.waits(),
+            onFull.longestMillis().isPresent()
+                ? Optional.of((int) (onFull.longestMillis().getAsLong() / 1_000))
+                : Optional.empty()),
+        view.pauseNanos().isPresent()
+            ? OptionalLong.of(view.pauseNanos().getAsLong() / 1_000)
+            : OptionalLong.empty(),
+        new CtrlReply.Storage(space.capacity(), space.filled(), space.limit(), space.free()));
+  }
+
+  CtrlReply images(String id) throws IOException {
+    Snapshot snapshot = table.find(id);
+    if (snapshot.view().state() != Snapshot.State.TAKEN) {
+      throw new BlkSnapException(
+          Errno.ENODEV, "snapshot " + snapshot.name() + " has no images: it is not taken yet");
+    }
+    List<CtrlReply.ImageEntry> images = new ArrayList<>();
+    for (SnapshotPart part : snapshot.view().parts()) {
+      if (part instanceof SnapshotPart.Taken taken) {
+        String image = Exports.imageName(snapshot, part.device());
+        images.add(
+            new CtrlReply.ImageEntry(
+                part.device(),
+                image,
+                taken.image().sizeBytes(),
+                Uris.of(image, parts.config().nbdSocket())));
+      }
+    }
+    return new CtrlReply.Images(images);
+  }
+
+  CtrlReply await(String id, long timeoutMillis) throws IOException, InterruptedException {
+    if (timeoutMillis < 0 || timeoutMillis > RequestHandler.MAX_WAIT_MILLIS) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "a timeout of "
+              + timeoutMillis
+              + " ms is not from 0 to "
+              + RequestHandler.MAX_WAIT_MILLIS);
+    }
+    Snapshot snapshot = table.find(id);
+    Optional<EventQueue.Stamped> event = snapshot.events().await(timeoutMillis);
+    if (event.isPresent()) {
+      return new CtrlReply.SnapshotEvent(event.get());
+    }
+    if (snapshot.events().isClosed()) {
+      throw new BlkSnapException(
+          Errno.ESRCH, "snapshot " + snapshot.name() + " was destroyed while waiting");
+    }
+    throw new BlkSnapException(
+        Errno.ETIMEDOUT,
+        "no event of snapshot " + snapshot.name() + " came in " + timeoutMillis + " ms");
+  }
+
+  CtrlReply destroy(String id) throws IOException, InterruptedException {
+    Snapshot snapshot = table.find(id);
+    List<String> images = new ArrayList<>();
+    for (SnapshotPart part : snapshot.view().parts()) {
+      images.add(Exports.imageName(snapshot, part.device()));
+    }
+    table.destroy(snapshot);
+    for (String image : images) {
+      parts.nbd().disconnect(image);
+    }
+    return new CtrlReply.Done();
+  }
+}
