@@ -1,4 +1,8 @@
-/** The command line: it parses, asks the engine over the control socket, and prints. */
+/**
+ * The command line: {@link blksnap.cli.Main} runs one line, {@link blksnap.cli.CommandTree} says
+ * which commands there are, {@link blksnap.cli.CommandErrors} turns what went wrong into a sentence
+ * and an exit code.
+ */
 @NullMarked
 package blksnap.cli;
 

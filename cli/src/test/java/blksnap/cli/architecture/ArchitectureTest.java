@@ -46,11 +46,11 @@ class ArchitectureTest {
   }
 
   @Test
-  void leavesTheEngineToTheDaemonPackage() {
+  void leavesTheEngineAndTheSystemsCallsToTheDaemonPackage() {
     noClasses()
         .that(resideOutsideOfPackages("blksnap.cli.daemon.."))
         .should()
-        .dependOnClassesThat(resideInAPackage("blksnap.engine.."))
+        .dependOnClassesThat(resideInAnyPackage("blksnap.engine..", "blksnap.linux.."))
         .check(CLI);
   }
 

@@ -1,0 +1,228 @@
+package blksnap.cli;
+
+import blksnap.cli.command.AttachCommand;
+import blksnap.cli.command.CatCommand;
+import blksnap.cli.command.CbtInfoCommand;
+import blksnap.cli.command.CbtMapCommand;
+import blksnap.cli.command.CbtMarkCommand;
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.DetachCommand;
+import blksnap.cli.command.DevicesCommand;
+import blksnap.cli.command.DmesgCommand;
+import blksnap.cli.command.ModInfoCommand;
+import blksnap.cli.command.ParamGetCommand;
+import blksnap.cli.command.ParamListCommand;
+import blksnap.cli.command.ParamSetCommand;
+import blksnap.cli.command.SnapshotAddCommand;
+import blksnap.cli.command.SnapshotAppendStorageCommand;
+import blksnap.cli.command.SnapshotCreateCommand;
+import blksnap.cli.command.SnapshotDestroyCommand;
+import blksnap.cli.command.SnapshotImagesCommand;
+import blksnap.cli.command.SnapshotInfoCommand;
+import blksnap.cli.command.SnapshotListCommand;
+import blksnap.cli.command.SnapshotTakeCommand;
+import blksnap.cli.command.SnapshotWaitCommand;
+import blksnap.cli.command.SnapshotWatchCommand;
+import blksnap.cli.command.StatusCommand;
+import blksnap.cli.command.UnloadCommand;
+import blksnap.cli.command.VersionCommand;
+import blksnap.cli.daemon.LoadCommand;
+import blksnap.cli.reference.CompletionCommand;
+import blksnap.cli.reference.HelpLayout;
+import blksnap.cli.repl.ShellCommand;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/**
+ * All commands. A line of the shell of the operating system builds only the command that it names,
+ * because building the model is what start-up costs; help, completion and our own shell build them
+ * all. Both are made from the one list here.
+ */
+public final class CommandTree {
+  /** Every command, in the order of the help; the first word of two names a group. */
+  private static final List<String> COMMANDS =
+      List.of(
+          "load",
+          "unload",
+          "modinfo",
+          "version",
+          "dmesg",
+          "param list",
+          "param get",
+          "param set",
+          "attach",
+          "detach",
+          "devices",
+          "cbt info",
+          "cbt map",
+          "cbt mark",
+          "snapshot create",
+          "snapshot add",
+          "snapshot append-storage",
+          "snapshot take",
+          "snapshot list",
+          "snapshot info",
+          "snapshot images",
+          "snapshot wait",
+          "snapshot watch",
+          "snapshot destroy",
+          "status",
+          "cat",
+          "shell",
+          "completion");
+
+  private static final String SHELL = "shell";
+  private static final String HELP = "help";
+
+  /** Columns of help; every terminal in use has them, and the examples fit. */
+  private static final int HELP_WIDTH = 100;
+
+  /** Common options whose value may be the next word. */
+  private static final List<String> OPTIONS_WITH_VALUE =
+      List.of("--run-dir", "--state-dir", "-o", "--output", "--color");
+
+  private final CommandContext context;
+
+  public CommandTree(CommandContext context) {
+    this.context = context;
+  }
+
+  /** The whole tree. */
+  public CommandLine full() {
+    return build(COMMANDS, true);
+  }
+
+  /** The whole tree without the shell, for use within it. */
+  public CommandLine withoutShell() {
+    return build(COMMANDS.stream().filter(command -> !command.equals(SHELL)).toList(), true);
+  }
+
+  /**
+   * A tree that has at least what this line needs; the whole one when the line names no command of
+   * ours.
+   */
+  public CommandLine forArguments(String[] args) {
+    List<String> words = firstWords(args);
+    for (String command : COMMANDS) {
+      List<String> names = List.of(command.split(" "));
+      if (words.size() >= names.size() && words.subList(0, names.size()).equals(names)) {
+        return build(List.of(command), false);
+      }
+    }
+    return full();
+  }
+
+  /** At most two words of the line that are neither options nor their values. */
+  private static List<String> firstWords(String[] args) {
+    var words = new ArrayList<String>();
+    for (int i = 0; i < args.length && words.size() < 2; i++) {
+      if (OPTIONS_WITH_VALUE.contains(args[i])) {
+        i++;
+      } else if (!args[i].startsWith("-")) {
+        words.add(args[i]);
+      }
+    }
+    return words;
+  }
+
+  private CommandLine build(List<String> commands, boolean withHelp) {
+    var root = new CommandLine(new RootCommand(context));
+    root.getCommandSpec()
+        .addMixin("common", CommandSpec.forAnnotatedObject(context.options()))
+        .addOption(
+            OptionSpec.builder("-V", "--version")
+                .versionHelp(true)
+                .description("Print the version and exit.")
+                .build());
+    for (String command : commands) {
+      int space = command.indexOf(' ');
+      if (space < 0) {
+        root.addSubcommand(command, make(command));
+      } else {
+        CommandLine group = group(root, command.substring(0, space));
+        group.addSubcommand(command.substring(space + 1), make(command));
+      }
+    }
+    if (withHelp) {
+      root.addSubcommand(HELP, new HelpCommand(context));
+    }
+    return configured(root);
+  }
+
+  private static CommandLine group(CommandLine root, String name) {
+    CommandLine existing = root.getSubcommands().get(name);
+    if (existing != null) {
+      return existing;
+    }
+    CommandSpec spec = CommandSpec.create().name(name);
+    spec.usageMessage().description(groupDescription(name)).synopsisSubcommandLabel("COMMAND");
+    var group = new CommandLine(spec);
+    root.addSubcommand(name, group);
+    return group;
+  }
+
+  private static String groupDescription(String name) {
+    return switch (name) {
+      case "param" -> "Show and change the parameters.";
+      case "cbt" -> "Changed block tracking: what changed on a device since when.";
+      case "snapshot" -> "Create, take, read and destroy snapshots.";
+      default -> throw new IllegalArgumentException("no group " + name);
+    };
+  }
+
+  private Object make(String command) {
+    return switch (command) {
+      case "load" -> new LoadCommand(context);
+      case "unload" -> new UnloadCommand(context);
+      case "modinfo" -> new ModInfoCommand(context);
+      case "version" -> new VersionCommand(context);
+      case "dmesg" -> new DmesgCommand(context);
+      case "param list" -> new ParamListCommand(context);
+      case "param get" -> new ParamGetCommand(context);
+      case "param set" -> new ParamSetCommand(context);
+      case "attach" -> new AttachCommand(context);
+      case "detach" -> new DetachCommand(context);
+      case "devices" -> new DevicesCommand(context);
+      case "cbt info" -> new CbtInfoCommand(context);
+      case "cbt map" -> new CbtMapCommand(context);
+      case "cbt mark" -> new CbtMarkCommand(context);
+      case "snapshot create" -> new SnapshotCreateCommand(context);
+      case "snapshot add" -> new SnapshotAddCommand(context);
+      case "snapshot append-storage" -> new SnapshotAppendStorageCommand(context);
+      case "snapshot take" -> new SnapshotTakeCommand(context);
+      case "snapshot list" -> new SnapshotListCommand(context);
+      case "snapshot info" -> new SnapshotInfoCommand(context);
+      case "snapshot images" -> new SnapshotImagesCommand(context);
+      case "snapshot wait" -> new SnapshotWaitCommand(context);
+      case "snapshot watch" -> new SnapshotWatchCommand(context);
+      case "snapshot destroy" -> new SnapshotDestroyCommand(context);
+      case "status" -> new StatusCommand(context);
+      case "cat" -> new CatCommand(context);
+      case "shell" -> new ShellCommand(context, inner -> new CommandTree(inner).withoutShell());
+      case "completion" -> new CompletionCommand(context, this::full);
+      default -> throw new IllegalArgumentException("no command " + command);
+    };
+  }
+
+  private CommandLine configured(CommandLine root) {
+    var errors = new CommandErrors(context);
+    root.setOut(context.out());
+    root.setErr(context.err());
+    root.setExecutionExceptionHandler(errors);
+    root.setParameterExceptionHandler(errors);
+    root.setUsageHelpWidth(HELP_WIDTH);
+    root.setExpandAtFiles(false); // "@" is part of an image's name
+
+    HelpLayout.apply(root, this::scheme);
+    return root;
+  }
+
+  private Help.ColorScheme scheme() {
+    boolean colored = context.outPalette().enabled();
+    return Help.defaultColorScheme(colored ? Help.Ansi.ON : Help.Ansi.OFF);
+  }
+}

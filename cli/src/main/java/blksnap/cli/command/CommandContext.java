@@ -1,0 +1,176 @@
+package blksnap.cli.command;
+
+import blksnap.cli.output.JsonPrinter;
+import blksnap.cli.output.OutputFormat;
+import blksnap.cli.output.OutputPrinter;
+import blksnap.cli.output.Palette;
+import blksnap.cli.output.PlainPrinter;
+import blksnap.cli.output.TablePrinter;
+import blksnap.ctrl.CtrlReply;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.util.Optional;
+
+/**
+ * What a command works with: the options of its line, the environment, the engine, the place in the
+ * status tree, and where it prints. One for a process, or for a shell's whole session. One thread.
+ */
+public final class CommandContext implements Closeable {
+  private final Environment environment;
+  private final EngineLink.Opener opener;
+  private final InputStream in;
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final CommonOptions options = new CommonOptions();
+  private final Defaults defaults;
+
+  private Optional<EngineLink> link = Optional.empty();
+  private TreePath place = TreePath.ROOT;
+
+  public CommandContext(
+      Environment environment,
+      EngineLink.Opener opener,
+      InputStream in,
+      PrintWriter out,
+      PrintWriter err,
+      Defaults defaults) {
+    this.environment = environment;
+    this.opener = opener;
+    this.in = in;
+    this.out = out;
+    this.err = err;
+    this.defaults = defaults;
+  }
+
+  /** The options of the line that is being run. */
+  public CommonOptions options() {
+    return options;
+  }
+
+  public Environment environment() {
+    return environment;
+  }
+
+  public EngineLink.Opener opener() {
+    return opener;
+  }
+
+  public InputStream in() {
+    return in;
+  }
+
+  public PrintWriter out() {
+    return out;
+  }
+
+  public PrintWriter err() {
+    return err;
+  }
+
+  public OutputFormat format() {
+    return options.format().orElse(defaults.format());
+  }
+
+  private ColorMode color() {
+    return options.color().orElse(defaults.color());
+  }
+
+  /** Whether stack traces are wanted. */
+  public boolean debug() {
+    return options.debug() || defaults.debug();
+  }
+
+  /** Whether the line was typed into our own shell. */
+  public boolean inShell() {
+    return defaults.shell();
+  }
+
+  public Palette outPalette() {
+    return new Palette(color().enabled(environment, environment.terminalOut()));
+  }
+
+  public Palette errPalette() {
+    return new Palette(color().enabled(environment, environment.terminalErr()));
+  }
+
+  public OutputPrinter printer() {
+    return printer(format());
+  }
+
+  public OutputPrinter printer(OutputFormat wanted) {
+    return switch (wanted) {
+      case TABLE -> new TablePrinter(out, outPalette(), environment.isUtf8());
+      case PLAIN -> new PlainPrinter(out);
+      case JSON -> new JsonPrinter(out);
+    };
+  }
+
+  /** Where a shell's user stands in the status tree; the root elsewhere. */
+  public TreePath place() {
+    return place;
+  }
+
+  public void moveTo(TreePath newPlace) {
+    place = newPlace;
+  }
+
+  public Directories directories() throws BlkSnapException {
+    return Directories.of(options, environment);
+  }
+
+  /**
+   * Asks the engine, and insists on the kind of reply that belongs to the request.
+   *
+   * @throws BlkSnapException what the engine refused, or {@code EPROTO} when it answered something
+   *     else
+   */
+  public <R extends CtrlReply> R ask(CtrlRequest request, Class<R> kind)
+      throws IOException, InterruptedException {
+    CtrlReply reply = handle(request);
+    if (!kind.isInstance(reply)) {
+      throw new BlkSnapException(
+          Errno.EPROTO,
+          "the engine answered "
+              + request.getClass().getSimpleName()
+              + " with "
+              + reply.getClass().getSimpleName()
+              + " instead of "
+              + kind.getSimpleName());
+    }
+    return kind.cast(reply);
+  }
+
+  /** Asks the engine and prints what it answers. */
+  public int show(CtrlRequest request) throws IOException, InterruptedException {
+    CtrlReply reply = handle(request);
+    printer().print(reply);
+    return ExitCodes.DONE;
+  }
+
+  private CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
+    if (link.isEmpty()) {
+      link = Optional.of(opener.open(directories(), options.embedded()));
+    }
+    return link.get().engine().handle(request);
+  }
+
+  /** Whether whoever read the output has gone; a command that prints for ever ends then. */
+  public boolean outputIsGone() {
+    return out.checkError();
+  }
+
+  /** Gives the engine back; the next request opens it anew. */
+  @Override
+  public void close() throws IOException {
+    Optional<EngineLink> closing = link;
+    link = Optional.empty();
+    if (closing.isPresent()) {
+      closing.get().close();
+    }
+  }
+}

@@ -1,0 +1,98 @@
+package blksnap.cli.command;
+
+import blksnap.ctrl.CtrlRequest;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Makes a snapshot of devices, and takes it when asked to. */
+@Command(
+    name = "create",
+    description = {
+      "Create a snapshot of one or more devices and print its UUID.",
+      "Nothing is frozen until it is taken: with --take at once, else by 'snapshot take'."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  blksnap snapshot create vm1 vm2 --storage /var/tmp --limit 20G --name monday --take",
+      "  blksnap snapshot create data --storage /dev/vg0/spare --durability power --on-full wait:60"
+    })
+public final class SnapshotCreateCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Parameters(
+      arity = "1..*",
+      paramLabel = Labels.DEVICE,
+      description = "Names of the devices; all are taken at one instant.")
+  private List<String> devices = List.of();
+
+  @Option(
+      names = "--storage",
+      required = true,
+      paramLabel = Labels.PATH,
+      description = "Where old blocks are kept: a file, a directory or a block device.")
+  private Path storage = Path.of("");
+
+  @Option(
+      names = "--limit",
+      paramLabel = Labels.SIZE,
+      converter = ByteSize.Converter.class,
+      description = "Most storage that is used; a number with K, M, G, T or s (sectors).")
+  private Optional<ByteSize> limit = Optional.empty();
+
+  @Option(
+      names = "--name",
+      paramLabel = Labels.VALUE,
+      description = "Name that stands for the UUID from then on.")
+  private Optional<String> name = Optional.empty();
+
+  @Option(
+      names = "--durability",
+      paramLabel = "LEVEL",
+      defaultValue = "process",
+      converter = EnumWord.ToDurability.class,
+      completionCandidates = EnumWord.Durabilities.class,
+      description = {
+        "What the snapshot survives: none (nothing), process (a killed engine), "
+            + "power (a power loss). Default: ${DEFAULT-VALUE}."
+      })
+  private CtrlRequest.Durability durability = CtrlRequest.Durability.PROCESS;
+
+  @Option(
+      names = "--on-full",
+      paramLabel = "POLICY",
+      defaultValue = "break",
+      converter = OnFullConverter.class,
+      completionCandidates = OnFullConverter.Candidates.class,
+      description = {
+        "When storage is full: break the snapshot, or let writers wait[:SECONDS]. "
+            + "Default: ${DEFAULT-VALUE}."
+      })
+  private CtrlRequest.OnFull onFull = CtrlRequest.OnFull.BREAK;
+
+  @Option(names = "--take", description = "Take it at once.")
+  private boolean take;
+
+  public SnapshotCreateCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    return context.show(
+        new CtrlRequest.SnapshotCreate(
+            devices,
+            context.environment().absolute(storage).toString(),
+            limit.map(ByteSize::bytes),
+            name,
+            durability,
+            onFull,
+            take));
+  }
+}

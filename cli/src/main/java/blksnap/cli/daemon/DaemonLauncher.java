@@ -1,0 +1,136 @@
+package blksnap.cli.daemon;
+
+import blksnap.cli.Main;
+import blksnap.cli.command.Directories;
+import blksnap.cli.output.Failure;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Starts the daemon and waits until it serves. */
+final class DaemonLauncher {
+  /** Longer than any recovery should take; a daemon that does not serve by then is told to go. */
+  static final long READY_TIMEOUT_SECONDS = 300;
+
+  /** A log larger than this is moved aside before a daemon starts; one older log is kept. */
+  static final long MAX_LOG_BYTES = 4 << 20;
+
+  private static final String LAUNCHER_PROPERTY = "blksnap.launcher";
+
+  private final Directories directories;
+
+  DaemonLauncher(Directories directories) {
+    this.directories = directories;
+  }
+
+  /**
+   * Returns when the daemon serves.
+   *
+   * @param assignments words of the form {@code NAME=VALUE}
+   * @throws BlkSnapException why the daemon did not load, in its own words
+   */
+  void launch(List<String> assignments, OptionalInt tcpPort)
+      throws IOException, InterruptedException {
+    RunDirectory.prepare(directories.run());
+    Process daemon =
+        new ProcessBuilder(words(assignments, tcpPort))
+            .directory(new File("/")) // so that no file system is kept busy by where load was typed
+            .redirectInput(Redirect.from(new File("/dev/null")))
+            .redirectError(Redirect.appendTo(log().toFile()))
+            .start();
+    var readiness = new FutureTask<Optional<Failure>>(() -> readiness(daemon));
+    Thread.ofPlatform().daemon().name("blksnap-readiness").start(readiness);
+    try {
+      Optional<Failure> failure = readiness.get(READY_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+      if (failure.isPresent()) {
+        throw failure.get().toException();
+      }
+    } catch (ExecutionException e) {
+      throw new BlkSnapException(Errno.EIO, "waiting for the daemon failed", e.getCause());
+    } catch (TimeoutException e) {
+      daemon.destroy();
+      throw new BlkSnapException(
+              Errno.ETIMEDOUT,
+              "the daemon did not serve within " + READY_TIMEOUT_SECONDS + " seconds",
+              e)
+          .withHint(directories.daemonLog() + " may say why");
+    }
+  }
+
+  /** Reads what the daemon tells; lines that a virtual machine puts before it are passed over. */
+  private Optional<Failure> readiness(Process daemon) throws IOException, InterruptedException {
+    try (BufferedReader lines = daemon.inputReader()) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        Optional<Failure> failure = Failure.parse(line);
+        if (line.equals(ForegroundEngine.READY) || failure.isPresent()) {
+          return failure;
+        }
+      }
+    }
+    return Optional.of(
+        new Failure(
+            Errno.ESRCH,
+            "the daemon ended with code " + daemon.waitFor() + " before it served",
+            directories.daemonLog() + " may say why"));
+  }
+
+  private List<String> words(List<String> assignments, OptionalInt tcpPort) {
+    var words = new ArrayList<String>(program());
+    words.addAll(List.of("load", "--foreground", "--notify"));
+    words.addAll(List.of("--run-dir", directories.run().toString()));
+    words.addAll(List.of("--state-dir", directories.state().toString()));
+    if (tcpPort.isPresent()) {
+      words.addAll(List.of("--tcp", Integer.toString(tcpPort.getAsInt())));
+    }
+    words.addAll(assignments);
+    return words;
+  }
+
+  /** The launcher that started this process, or the same virtual machine when there was none. */
+  private static List<String> program() {
+    String launcher = System.getProperty(LAUNCHER_PROPERTY, "");
+    if (!launcher.isEmpty()) {
+      return List.of(Path.of(launcher).toAbsolutePath().toString());
+    }
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        System.getProperty("java.class.path"),
+        Main.class.getName());
+  }
+
+  /** The log, there and private before a daemon writes to it. */
+  private Path log() throws IOException {
+    Path log = directories.daemonLog();
+    if (Files.exists(log) && Files.size(log) > MAX_LOG_BYTES) {
+      Path old = log.resolveSibling(log.getFileName() + ".1");
+      Files.move(log, old, StandardCopyOption.REPLACE_EXISTING);
+    }
+    var owner = PosixFilePermissions.fromString("rw-------");
+    FileChannel.open(
+            log,
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
+            PosixFilePermissions.asFileAttribute(owner))
+        .close();
+    return log;
+  }
+}

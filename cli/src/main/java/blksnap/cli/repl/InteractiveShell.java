@@ -1,0 +1,92 @@
+package blksnap.cli.repl;
+
+import blksnap.cli.command.Directories;
+import blksnap.cli.command.ExitCodes;
+import blksnap.cli.command.TreePath;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Set;
+import org.jline.reader.EndOfFileException;
+import org.jline.reader.LineReader;
+import org.jline.reader.LineReaderBuilder;
+import org.jline.reader.UserInterruptException;
+import org.jline.terminal.Terminal;
+
+/** Reads lines from a terminal, with history and completion, until Ctrl-D or {@code exit}. */
+final class InteractiveShell {
+  /** Lines of history kept, in memory and in the file. */
+  private static final int HISTORY_LINES = 1000;
+
+  private final ShellSession session;
+  private final Terminal terminal;
+
+  InteractiveShell(ShellSession session, Terminal terminal) {
+    this.session = session;
+    this.terminal = terminal;
+  }
+
+  /** Returns the exit code of the last line that ran. */
+  int run() throws IOException {
+    int code = ExitCodes.DONE;
+    try (var live = new LiveValues(session.link())) {
+      LineReader reader = reader(live);
+      terminal.handle(Terminal.Signal.INT, _ -> session.interrupt());
+      while (!session.isOver()) {
+        List<String> words;
+        try {
+          reader.readLine(prompt());
+          words = reader.getParsedLine().words();
+        } catch (UserInterruptException e) {
+          continue;
+        } catch (EndOfFileException e) {
+          break;
+        }
+        if (!words.isEmpty() && !words.getFirst().isEmpty() && !words.getFirst().startsWith("#")) {
+          code = session.execute(words);
+        }
+      }
+    }
+    return code;
+  }
+
+  private String prompt() {
+    TreePath place = session.context().place();
+    return place.isRoot() ? "blksnap> " : "blksnap:" + place.text() + "> ";
+  }
+
+  private LineReader reader(LiveValues live) throws IOException {
+    var words = new WordCompleter(session.tree().getCommandSpec(), live, session.context()::place);
+    return LineReaderBuilder.builder()
+        .terminal(terminal)
+        .appName("blksnap")
+        .parser(ShellSession.parser())
+        .completer(new LineCompleter(words))
+        .variable(LineReader.HISTORY_FILE, history())
+        .variable(LineReader.HISTORY_SIZE, HISTORY_LINES)
+        .variable(LineReader.HISTORY_FILE_SIZE, HISTORY_LINES)
+        .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true) // "!" is a character like others
+        .option(LineReader.Option.HISTORY_IGNORE_DUPS, true)
+        .build();
+  }
+
+  /** The user's own file, made private before anything is written to it. */
+  private Path history() throws IOException {
+    Path file = Directories.userState(session.context().environment()).resolve("history");
+    Path directory = file.getParent();
+    if (directory != null) {
+      Files.createDirectories(directory);
+    }
+    var owner = PosixFilePermissions.fromString("rw-------");
+    FileChannel.open(
+            file,
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
+            PosixFilePermissions.asFileAttribute(owner))
+        .close();
+    return file;
+  }
+}

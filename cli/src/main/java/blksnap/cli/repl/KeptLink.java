@@ -1,0 +1,105 @@
+package blksnap.cli.repl;
+
+import blksnap.cli.command.Directories;
+import blksnap.cli.command.EngineLink;
+import blksnap.ctrl.CtrlHandler;
+import blksnap.ctrl.CtrlReply;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.Optional;
+
+/**
+ * One way to the engine for many lines. Before each line it is tried, and opened anew when the
+ * engine went away meanwhile. A line that names other directories, or an embedded engine of its
+ * own, gets a way of its own. Safe from two threads.
+ */
+final class KeptLink implements EngineLink.Opener, Closeable {
+  private final EngineLink.Opener opener;
+  private final Directories directories;
+  private final boolean embedded;
+
+  private Optional<EngineLink> link = Optional.empty();
+
+  KeptLink(EngineLink.Opener opener, Directories directories, boolean embedded) {
+    this.opener = opener;
+    this.directories = directories;
+    this.embedded = embedded;
+  }
+
+  @Override
+  public EngineLink open(Directories wanted, boolean wantsEmbedded) throws IOException {
+    if (!wanted.equals(directories) || (wantsEmbedded && !embedded)) {
+      return opener.open(wanted, wantsEmbedded);
+    }
+    return new LineLink();
+  }
+
+  /**
+   * A second way to the same engine, for another thread; with an embedded engine that is the engine
+   * itself.
+   */
+  EngineLink second() throws IOException {
+    return embedded ? new LineLink() : opener.open(directories, false);
+  }
+
+  private synchronized CtrlHandler engine() throws IOException, InterruptedException {
+    if (link.isPresent() && !embedded && !answers(link.get())) {
+      close();
+    }
+    if (link.isEmpty()) {
+      link = Optional.of(opener.open(directories, embedded));
+    }
+    return link.get().engine();
+  }
+
+  private static boolean answers(EngineLink link) throws InterruptedException {
+    try {
+      return link.engine().handle(new CtrlRequest.Version()) instanceof CtrlReply.VersionInfo;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** What was interrupted may have left half an answer behind. */
+  private CtrlReply ask(CtrlHandler engine, CtrlRequest request)
+      throws IOException, InterruptedException {
+    try {
+      return engine.handle(request);
+    } catch (BlkSnapException e) {
+      throw e;
+    } catch (IOException | InterruptedException e) {
+      if (!embedded) {
+        close();
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    Optional<EngineLink> closing = link;
+    link = Optional.empty();
+    if (closing.isPresent()) {
+      closing.get().close();
+    }
+  }
+
+  /** The kept way, as one line sees it: found good at the first request, left open at the end. */
+  private final class LineLink implements EngineLink {
+    private Optional<CtrlHandler> handler = Optional.empty();
+
+    @Override
+    public CtrlHandler engine() throws IOException, InterruptedException {
+      if (handler.isEmpty()) {
+        CtrlHandler engine = KeptLink.this.engine();
+        handler = Optional.of(request -> ask(engine, request));
+      }
+      return handler.get();
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,53 @@
+package blksnap.cli.repl;
+
+import blksnap.cli.command.CommandContext;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import org.jline.terminal.Terminal;
+import org.jline.terminal.TerminalBuilder;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** Starts the shell on a terminal, or runs the lines that are piped in. */
+@Command(
+    name = "shell",
+    description = {
+      "Start an interactive shell, or run the commands of a file or pipe.",
+      "It takes the same commands without the program's name, and also cd, ls, tree and pwd for "
+          + "the status tree and 'echo VALUE > NODE' to set a value.",
+      "Lines from a file or pipe are run until the first that fails."
+    },
+    footer = {
+      "",
+      "Ctrl-C cancels the line or the waiting command, Ctrl-D leaves.",
+      "",
+      "Examples:",
+      "  blksnap shell",
+      "  printf 'attach /srv/a.img\\nattach /srv/b.img\\n' | blksnap shell"
+    })
+public final class ShellCommand implements Callable<Integer> {
+  private final CommandContext context;
+  private final Function<CommandContext, CommandLine> tree;
+
+  /**
+   * @param tree makes the tree of commands that the shell takes, for the shell's own context
+   */
+  public ShellCommand(CommandContext context, Function<CommandContext, CommandLine> tree) {
+    this.context = context;
+    this.tree = tree;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (!context.environment().terminalIn()) {
+      try (var session = new ShellSession(context, tree, context.out(), context.err())) {
+        return new ScriptShell(session, context.in(), context.err()).run();
+      }
+    }
+    try (Terminal terminal = TerminalBuilder.builder().name("blksnap").system(true).build();
+        var session = new ShellSession(context, tree, terminal.writer(), terminal.writer())) {
+      return new InteractiveShell(session, terminal).run();
+    }
+  }
+}

@@ -1,0 +1,175 @@
+package blksnap.cli.repl;
+
+import blksnap.cli.command.Labels;
+import blksnap.cli.command.TreePath;
+import blksnap.param.Parameter;
+import blksnap.status.StatusNode;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
+
+/**
+ * Finds what a word of a line may become: from the model of the commands, and live values for
+ * devices and the like.
+ */
+final class WordCompleter {
+  /** Files offered at once; a larger directory needs more typing. */
+  private static final int MAX_FILES = 1000;
+
+  /**
+   * @param text replaces the word
+   * @param shown what a list of them shows
+   * @param finished whether the next word may begin behind it
+   */
+  record Word(String text, String shown, boolean finished) {
+    static Word of(String text) {
+      return new Word(text, text, true);
+    }
+  }
+
+  private final CommandSpec root;
+  private final LiveValues live;
+  private final Supplier<TreePath> place;
+
+  /**
+   * @param place where the user stands in the status tree
+   */
+  WordCompleter(CommandSpec root, LiveValues live, Supplier<TreePath> place) {
+    this.root = root;
+    this.live = live;
+    this.place = place;
+  }
+
+  /**
+   * @param before the words before the one that is being typed
+   * @param typed the start of it
+   */
+  List<Word> complete(List<String> before, String typed) {
+    CommandSpec spec = root;
+    int positionals = 0;
+    Optional<OptionSpec> open = Optional.empty(); // its value is the next word
+    for (String word : before) {
+      CommandLine subcommand = spec.subcommands().get(word);
+      if (open.isPresent()) {
+        open = Optional.empty();
+      } else if (word.startsWith("-")) {
+        open = Optional.ofNullable(spec.findOption(word)).filter(o -> o.arity().max() > 0);
+      } else if (subcommand != null) {
+        spec = subcommand.getCommandSpec();
+      } else {
+        positionals++;
+      }
+    }
+    return open.isPresent() ? values(open.get(), typed) : words(spec, positionals, typed);
+  }
+
+  private List<Word> words(CommandSpec spec, int positionals, String typed) {
+    int equals = typed.indexOf('=');
+    if (typed.startsWith("--") && equals > 0) {
+      String name = typed.substring(0, equals);
+      return Optional.ofNullable(spec.findOption(name)).stream()
+          .flatMap(option -> values(option, typed.substring(equals + 1)).stream())
+          .map(word -> new Word(name + "=" + word.text(), word.shown(), word.finished()))
+          .toList();
+    }
+    if (typed.startsWith("-")) {
+      return matching(
+          typed,
+          spec.options().stream().filter(o -> !o.hidden()).flatMap(o -> Arrays.stream(o.names())));
+    }
+    Stream<String> names =
+        spec.subcommands().entrySet().stream()
+            .filter(entry -> !entry.getValue().getCommandSpec().usageMessage().hidden())
+            .map(java.util.Map.Entry::getKey);
+    var found = new ArrayList<>(matching(typed, names));
+    for (PositionalParamSpec position : spec.positionalParameters()) {
+      if (position.index().contains(positionals)) {
+        found.addAll(values(position, typed));
+      }
+    }
+    return found;
+  }
+
+  private List<Word> values(ArgSpec arg, String typed) {
+    if (arg.completionCandidates() != null) {
+      var candidates = new ArrayList<String>();
+      arg.completionCandidates().forEach(candidates::add);
+      if (!candidates.isEmpty()) {
+        return matching(typed, candidates.stream());
+      }
+    }
+    return switch (arg.paramLabel()) {
+      case Labels.DEVICE -> matching(typed, live.devices().stream());
+      case Labels.SNAPSHOT -> matching(typed, live.snapshots().stream());
+      case Labels.PARAMETER -> matching(typed, parameters());
+      case Labels.ASSIGNMENT -> assignments(typed);
+      case Labels.NODE -> nodes(typed);
+      case Labels.PATH, Labels.FILE, Labels.DIRECTORY -> files(typed);
+      default -> List.of();
+    };
+  }
+
+  private static Stream<String> parameters() {
+    return Arrays.stream(Parameter.values()).map(Parameter::key);
+  }
+
+  private static List<Word> assignments(String typed) {
+    return parameters()
+        .map(name -> name + "=")
+        .filter(text -> text.startsWith(typed))
+        .map(text -> new Word(text, text, false))
+        .toList();
+  }
+
+  private List<Word> nodes(String typed) {
+    String parent = typed.substring(0, typed.lastIndexOf('/') + 1);
+    String directory = place.get().resolve(parent.isEmpty() ? "." : parent).text();
+    var found = new ArrayList<Word>();
+    for (StatusNode entry : live.entries(directory)) {
+      boolean inner = entry instanceof StatusNode.Directory;
+      String shown = entry.name() + (inner ? "/" : "");
+      if ((parent + shown).startsWith(typed)) {
+        found.add(new Word(parent + shown, shown, !inner));
+      }
+    }
+    return found;
+  }
+
+  private static List<Word> files(String typed) {
+    String parent = typed.substring(0, typed.lastIndexOf('/') + 1);
+    String start = typed.substring(parent.length());
+    var found = new ArrayList<Word>();
+    try (DirectoryStream<Path> files =
+        Files.newDirectoryStream(Path.of(parent.isEmpty() ? "." : parent))) {
+      for (Path file : files) {
+        String name = String.valueOf(file.getFileName());
+        boolean wanted = name.startsWith(start) && (!name.startsWith(".") || start.startsWith("."));
+        if (wanted && found.size() < MAX_FILES) {
+          boolean inner = Files.isDirectory(file);
+          String shown = name + (inner ? "/" : "");
+          found.add(new Word(parent + shown, shown, !inner));
+        }
+      }
+    } catch (IOException | InvalidPathException e) {
+      return List.of(); // what cannot be read cannot be completed
+    }
+    return found;
+  }
+
+  private static List<Word> matching(String typed, Stream<String> texts) {
+    return texts.filter(text -> text.startsWith(typed)).map(Word::of).toList();
+  }
+}

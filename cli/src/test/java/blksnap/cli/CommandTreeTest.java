@@ -1,0 +1,145 @@
+package blksnap.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.Defaults;
+import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.FakeEngine;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+
+/** That a line which builds one command sees the same command as one that builds all. */
+final class CommandTreeTest {
+  @ParameterizedTest
+  @MethodSource("paths")
+  void buildsOneCommandAsItIsInTheWholeTree(List<String> path) {
+    CommandLine whole = at(tree().full(), path);
+    CommandLine alone = at(tree().forArguments(path.toArray(String[]::new)), path);
+    assertThat(alone.getUsageMessage()).isEqualTo(whole.getUsageMessage());
+    assertThat(alone.getCommandSpec().optionsMap().keySet())
+        .isEqualTo(whole.getCommandSpec().optionsMap().keySet());
+  }
+
+  @ParameterizedTest
+  @MethodSource("paths")
+  void buildsNothingButTheCommandThatALineNames(List<String> path) {
+    var line = new ArrayList<>(List.of("--run-dir", "devices", "-o", "json", "--debug"));
+    line.addAll(path);
+    CommandLine root = tree().forArguments(line.toArray(String[]::new));
+    if (!path.equals(List.of("help"))) {
+      assertThat(root.getSubcommands().keySet()).containsExactly(path.getFirst());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("paths")
+  void givesEveryCommandAnExampleThatBeginsWithItsOwnWords(List<String> path) {
+    assertThat(at(tree().full(), path).getUsageMessage())
+        .contains("Examples:\n")
+        .contains("blksnap " + String.join(" ", path));
+  }
+
+  @Test
+  void buildsTheWholeTreeForALineThatNamesNoCommand() {
+    int all = tree().full().getSubcommands().size();
+    assertThat(tree().forArguments(new String[] {}).getSubcommands()).hasSize(all);
+    assertThat(tree().forArguments(new String[] {"--help"}).getSubcommands()).hasSize(all);
+    assertThat(tree().forArguments(new String[] {"snapshot"}).getSubcommands()).hasSize(all);
+    assertThat(tree().forArguments(new String[] {"snapshot", "x"}).getSubcommands()).hasSize(all);
+  }
+
+  @Test
+  void namesEveryCommandAsItsClassDoes() {
+    for (List<String> path : paths().toList()) {
+      assertThat(at(tree().full(), path).getCommandName()).isEqualTo(path.getLast());
+    }
+  }
+
+  @Test
+  void printsHelpOfACommandOnStandardOutput() {
+    var run = CommandRun.of(new FakeEngine(), "detach", "--help");
+    assertThat(run)
+        .isEqualTo(
+            new CommandRun(
+                0,
+                """
+                Usage: blksnap detach DEVICE
+                Detach a device: stop serving and tracking it, and forget its change map.
+                Refused with EBUSY while a client uses it or a snapshot holds it.
+
+                Parameters:
+                      DEVICE            Name of the device.
+
+                Common options:
+                      --color=WHEN      Use of colour: auto, always, never; auto also heeds NO_COLOR.
+                      --debug           Print stack traces of what goes wrong.
+                      --embedded        Run an engine inside this process, for this one command.
+                  -h, --help            Show help and exit.
+                  -o, --output=FORMAT   Form of the output: table, json, plain.
+                      --run-dir=DIR     Directory of the engine's sockets (also BLKSNAP_RUN_DIR).
+                      --state-dir=DIR   Directory of what outlives the engine (also BLKSNAP_STATE_DIR).
+
+                Examples:
+                  blksnap detach vm1
+                """,
+                ""));
+    assertThat(CommandRun.of(new FakeEngine(), "help", "detach")).isEqualTo(run);
+  }
+
+  @Test
+  void printsTheVersionWithoutAnEngine() {
+    var engine = new FakeEngine();
+    assertThat(CommandRun.of(engine, "version").out()).isEqualTo("1.0.0.0\n");
+    assertThat(CommandRun.of(engine, "--version").out()).isEqualTo("1.0.0.0\n");
+    assertThat(engine.requests()).isEmpty();
+  }
+
+  static Stream<List<String>> paths() {
+    return paths(tree().full(), List.of()).stream();
+  }
+
+  private static List<List<String>> paths(CommandLine line, List<String> above) {
+    var paths = new ArrayList<List<String>>();
+    for (var below : line.getSubcommands().entrySet()) {
+      var path = new ArrayList<>(above);
+      path.add(below.getKey());
+      if (below.getValue().getSubcommands().isEmpty()) {
+        paths.add(path);
+      } else {
+        paths.addAll(paths(below.getValue(), path));
+      }
+    }
+    return paths;
+  }
+
+  private static CommandLine at(CommandLine root, List<String> path) {
+    CommandLine line = root;
+    for (String name : path) {
+      line = line.getSubcommands().get(name);
+      assertThat(line).as(name).isNotNull();
+    }
+    return line;
+  }
+
+  private static CommandTree tree() {
+    return new CommandTree(
+        new CommandContext(
+            Environments.user(),
+            (_, _) -> {
+              throw new AssertionError("the engine was asked for");
+            },
+            InputStream.nullInputStream(),
+            new PrintWriter(new StringWriter()),
+            new PrintWriter(new StringWriter()),
+            Defaults.ONE_SHOT));
+  }
+}

@@ -1,0 +1,193 @@
+package blksnap.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.Defaults;
+import blksnap.cli.reference.ManPages;
+import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.FakeEngine;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * That the committed completions and manual pages are what the commands say now. {@code
+ * -Dblksnap.reference=DIRECTORY} writes what they should be there.
+ */
+final class ReferenceTest {
+  private static final Path TOP = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
+
+  @TempDir private Path directory;
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void committedWhatTheCommandsSay(String file) throws IOException {
+    String expected = files().filter(file::equals).map(generated()::get).findFirst().orElseThrow();
+    String wanted = System.getProperty("blksnap.reference", "");
+    if (!wanted.isEmpty()) {
+      Path copy = Path.of(wanted).resolve(file);
+      Files.createDirectories(copy.getParent());
+      Files.writeString(copy, expected);
+    }
+    assertThat(TOP.resolve(file)).hasContent(expected);
+  }
+
+  @Test
+  void committedNothingElse() throws IOException {
+    for (String folder : new String[] {"completions", "man"}) {
+      try (Stream<Path> committed = Files.list(TOP.resolve(folder))) {
+        assertThat(committed.map(path -> TOP.relativize(path).toString()))
+            .containsExactlyInAnyOrderElementsOf(
+                generated().keySet().stream().filter(file -> file.startsWith(folder)).toList());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      textBlock =
+          """
+          d                             | dmesg detach devices
+          snapshot ta                   | take
+          snapshot create --du          | --durability
+          -o json snapshot create --durability p | process power
+          devices --output=js           | json
+          snapshot create vm1 d         | data
+          snapshot add m                | monday
+          detach v                      | vm1
+          cat /sys/                     | /sys/block/ /sys/module/
+          param get free                | free_diff_buffer_pool_size
+          load free                     | free_diff_buffer_pool_size=
+          completion z                  | zsh
+          --run-dir /r detach d         | data
+          """)
+  void completesInBash(String line, String words) throws Exception {
+    assumeTrue(isInstalled("bash"), "needs bash");
+    String program =
+        """
+        %s
+        source "%s"
+        COMP_LINE='blksnap %s' COMP_POINT=${#COMP_LINE} COMP_WORDS=(blksnap)
+        _blksnap_complete
+        printf '%%s\\n' "${COMPREPLY[@]}"
+        """
+            .formatted(ENGINE, TOP.resolve("completions/blksnap.bash"), line.strip());
+    assertThat(run("bash", "--norc", "-c", program).lines()).containsExactly(words.split(" "));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      textBlock =
+          """
+          snapshot add                  | monday
+          detach                        | data vm1
+          devices -o                    | json plain table
+          param get                     | chunk_maximum_count chunk_maximum_in_cache chunk_minimum_shift diff_storage_minimum free_diff_buffer_pool_size tracking_block_maximum_count tracking_block_minimum_shift
+          """)
+  void completesInZsh(String line, String words) throws Exception {
+    assumeTrue(isInstalled("zsh"), "needs zsh");
+    String program =
+        """
+        %s
+        compdef() { }
+        compadd() { while [[ $1 != -- ]]; do shift; done; shift; printf '%%s\\n' "$@" }
+        source "%s"
+        words=(blksnap %s '') CURRENT=${#words}
+        _blksnap
+        """
+            .formatted(ENGINE, TOP.resolve("completions/_blksnap"), line.strip());
+    assertThat(run("zsh", "-f", "-c", program).lines()).containsExactlyInAnyOrder(words.split(" "));
+  }
+
+  @Test
+  void writesManualPagesThatTheFormatterTakesWithoutAWarning() throws Exception {
+    assumeTrue(isInstalled("groff"), "needs groff");
+    for (var page : generated().entrySet()) {
+      if (page.getKey().startsWith("man/")) {
+        Path file = Files.writeString(directory.resolve("page.1"), page.getValue());
+        assertThat(run("groff", "-man", "-ww", "-z", file.toString())).as(page.getKey()).isEmpty();
+      }
+    }
+  }
+
+  /**
+   * Stands for the program that the scripts ask; it only answers to the arguments that it should
+   * get.
+   */
+  private static final String ENGINE =
+      """
+      command() {
+          [ "$1" = blksnap ] || return 1
+          shift
+          if [ "$1" = --run-dir ]; then shift 2; fi
+          case "$*" in
+          'devices -o plain') printf 'vm1\\t/srv/vm1\\t512\\tnbd+unix:a\\ndata\\t/d\\t512\\tnbd+unix:b\\n' ;;
+          'snapshot list -o plain') printf 'monday\\tmonday\\tcreated\\tvm1\\t\\n' ;;
+          'status -o plain') printf '/sys/module/x\\t1\\n/sys/block/vm1/ro\\t0\\n/sys/block/vm1/size\\t1\\n' ;;
+          esac
+      }
+      """;
+
+  static Stream<String> files() {
+    return generated().keySet().stream();
+  }
+
+  private static Map<String, String> generated() {
+    var files = new TreeMap<String, String>();
+    files.put("completions/blksnap.bash", completion("bash"));
+    files.put("completions/_blksnap", completion("zsh"));
+    new ManPages(tree().full().getCommandSpec())
+        .pages()
+        .forEach((name, text) -> files.put("man/" + name, text));
+    return files;
+  }
+
+  private static String completion(String shell) {
+    return CommandRun.of(new FakeEngine(), "completion", shell).out();
+  }
+
+  private static CommandTree tree() {
+    return new CommandTree(
+        new CommandContext(
+            Environments.user(),
+            (_, _) -> {
+              throw new AssertionError("the engine was asked for");
+            },
+            InputStream.nullInputStream(),
+            new PrintWriter(new StringWriter()),
+            new PrintWriter(new StringWriter()),
+            Defaults.ONE_SHOT));
+  }
+
+  private static boolean isInstalled(String program) {
+    return Stream.of(System.getenv("PATH").split(":"))
+        .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
+  }
+
+  private static String run(String... words) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    process.waitFor();
+    return text;
+  }
+}

@@ -1,0 +1,138 @@
+package blksnap.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.cli.testing.FakeEngine;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.sector.SectorRange;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** What the engine is asked for by a line. */
+final class RequestsTest {
+  @Test
+  void sendsAnAttachWithAllThatWasSaidAndAnAbsolutePath() {
+    assertThat(asked("attach", "disks/../a b.img", "--name", "x", "--read-only", "--cache=DIRECT"))
+        .isEqualTo(
+            new CtrlRequest.Attach(
+                "/here/disks/../a b.img", Optional.of("x"), true, CtrlRequest.Cache.DIRECT));
+  }
+
+  @Test
+  void leavesTheNameAndTheCacheOfAnAttachToTheirDefaults() {
+    assertThat(asked("attach", "/srv/vm1.img"))
+        .isEqualTo(
+            new CtrlRequest.Attach(
+                "/srv/vm1.img", Optional.empty(), false, CtrlRequest.Cache.WRITEBACK));
+  }
+
+  @Test
+  void sendsASnapshotCreateWithAllThatWasSaid() {
+    assertThat(
+            asked(
+                "snapshot create a b --storage s --limit 10G --name n --durability power"
+                    + " --on-full wait:30 --take"))
+        .isEqualTo(
+            new CtrlRequest.SnapshotCreate(
+                List.of("a", "b"),
+                "/here/s",
+                Optional.of(10L << 30),
+                Optional.of("n"),
+                CtrlRequest.Durability.POWER,
+                new CtrlRequest.OnFull(true, Optional.of(30)),
+                true));
+  }
+
+  @Test
+  void sendsASnapshotCreateWithItsDefaults() {
+    assertThat(asked("snapshot create --storage /s a"))
+        .isEqualTo(
+            new CtrlRequest.SnapshotCreate(
+                List.of("a"),
+                "/s",
+                Optional.empty(),
+                Optional.empty(),
+                CtrlRequest.Durability.PROCESS,
+                CtrlRequest.OnFull.BREAK,
+                false));
+  }
+
+  @Test
+  void sendsWaitWithoutSecondsAsAWaitForEver() {
+    assertThat(asked("snapshot create a --storage /s --on-full wait"))
+        .isInstanceOfSatisfying(
+            CtrlRequest.SnapshotCreate.class,
+            create ->
+                assertThat(create.onFull())
+                    .isEqualTo(new CtrlRequest.OnFull(true, Optional.empty())));
+  }
+
+  @Test
+  void sendsTheOtherSnapshotCommands() {
+    assertThat(asked("snapshot add m d")).isEqualTo(new CtrlRequest.SnapshotAdd("m", "d"));
+    assertThat(asked("snapshot append-storage m f --range 8:16 --range 100:1"))
+        .isEqualTo(
+            new CtrlRequest.SnapshotAppendStorage(
+                "m", "/here/f", List.of(new SectorRange(8, 16), new SectorRange(100, 1))));
+    assertThat(asked("snapshot take m")).isEqualTo(new CtrlRequest.SnapshotTake("m"));
+    assertThat(asked("snapshot info m")).isEqualTo(new CtrlRequest.SnapshotInfo("m"));
+    assertThat(asked("snapshot images m")).isEqualTo(new CtrlRequest.SnapshotImages("m"));
+    assertThat(asked("snapshot destroy m")).isEqualTo(new CtrlRequest.SnapshotDestroy("m"));
+    assertThat(asked("snapshot wait m --timeout 50"))
+        .isEqualTo(new CtrlRequest.SnapshotWait("m", 50));
+  }
+
+  @Test
+  void sendsTheCommandsOfChangeTracking() {
+    assertThat(asked("cbt info d")).isEqualTo(new CtrlRequest.CbtInfo("d"));
+    assertThat(asked("cbt map d --since 7 --until m"))
+        .isEqualTo(new CtrlRequest.CbtMap("d", Optional.of("7"), Optional.of("m"), 0));
+    assertThat(asked("cbt mark d 0:8 2048:1"))
+        .isEqualTo(
+            new CtrlRequest.CbtMark("d", List.of(new SectorRange(0, 8), new SectorRange(2048, 1))));
+  }
+
+  @Test
+  void sendsParametersAsTheyAreWrittenForTheEngineToJudge() {
+    assertThat(asked("param get x")).isEqualTo(new CtrlRequest.ParamGet("x"));
+    assertThat(asked("param set x -1")).isEqualTo(new CtrlRequest.ParamSet("x", "-1"));
+    assertThat(asked("param set x lots")).isEqualTo(new CtrlRequest.ParamSet("x", "lots"));
+  }
+
+  @Test
+  void asksForTheWholeTreeOrThePartThatWasNamed() {
+    assertThat(asked("status")).isEqualTo(new CtrlRequest.Status("/"));
+    assertThat(asked("status sys/block/")).isEqualTo(new CtrlRequest.Status("/sys/block"));
+    assertThat(asked("cat /sys/module/../x")).isEqualTo(new CtrlRequest.Cat("/sys/x"));
+  }
+
+  @Test
+  void takesTheCommonOptionsBeforeAndBehindTheCommand() {
+    var engine = new FakeEngine();
+    assertThat(CommandRun.of(engine, "-o", "json", "devices").out()).startsWith("{\"devices\":");
+    assertThat(CommandRun.of(engine, "devices", "-o", "json").out()).startsWith("{\"devices\":");
+    assertThat(CommandRun.of(engine, "snapshot", "-o", "json", "list").out())
+        .startsWith("{\"snapshots\":");
+  }
+
+  @Test
+  void asksForTheProcessBeforeItUnloads() {
+    var engine = new FakeEngine();
+    CommandRun.of(engine, "unload", "--force");
+    assertThat(engine.requests())
+        .containsExactly(new CtrlRequest.ModInfo(), new CtrlRequest.Unload(true));
+  }
+
+  private static CtrlRequest asked(String line) {
+    return asked(line.split(" "));
+  }
+
+  private static CtrlRequest asked(String... args) {
+    var engine = new FakeEngine();
+    var run = CommandRun.of(engine, args);
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isZero();
+    return engine.requests().getLast();
+  }
+}
