@@ -7,7 +7,7 @@
  *
  * <p>Threads: preserving shares the write gate of the device; taking and unlinking areas needs it
  * closed; reading needs neither. The design stands in {@code
- * core/docs/decisions/0003-data-path.md}.
+ * core/docs/decisions/0004-data-path.md}.
  */
 @NullMarked
 package blksnap.diffarea;

@@ -3,10 +3,9 @@ package blksnap.snapshot;
 import blksnap.diffarea.FullPolicy;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
+import blksnap.state.Fields;
 import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -60,98 +59,76 @@ record SnapshotRecord(
     parts = List.copyOf(parts);
   }
 
-  JsonObject toJson() {
-    var json = new JsonObject();
-    json.addProperty("id", id.toString());
-    json.addProperty("name", config.name());
-    json.addProperty("durability", config.durability().name().toLowerCase(Locale.ROOT));
-    json.addProperty("wait", config.onFull().waits());
-    config.onFull().longestMillis().ifPresent(millis -> json.addProperty("wait_ms", millis));
-    json.addProperty("phase", phase.name().toLowerCase(Locale.ROOT));
-    json.addProperty("sequence", sequence);
-    json.addProperty("storage", storage);
-    json.addProperty("boot_id", bootId.toString());
-    takenAt.ifPresent(at -> json.addProperty("taken_at", at.toString()));
-    pauseNanos.ifPresent(nanos -> json.addProperty("pause_ns", nanos));
-    var array = new JsonArray();
+  Fields toFields() {
+    List<Fields> entries = new ArrayList<>();
     for (Part part : parts) {
-      var entry = new JsonObject();
-      entry.addProperty("device", part.device);
-      part.area.ifPresent(area -> {
-        entry.addProperty("area", area.id.toString());
-        entry.addProperty("size", area.sizeBytes);
-        entry.addProperty("chunk_shift", area.chunkShift);
-        entry.addProperty("logged", area.logged);
-        entry.addProperty("sync_each", area.syncEach);
-      });
-      array.add(entry);
+      var entry = new Fields().put("device", part.device);
+      part.area.ifPresent(
+          area ->
+              entry
+                  .put("area", area.id.toString())
+                  .put("size", area.sizeBytes)
+                  .put("chunk_shift", area.chunkShift)
+                  .put("logged", area.logged)
+                  .put("sync_each", area.syncEach));
+      entries.add(entry);
     }
-    json.add("parts", array);
-    return json;
+    var fields =
+        new Fields()
+            .put("id", id.toString())
+            .put("name", config.name())
+            .put("durability", lower(config.durability()))
+            .put("wait", config.onFull().waits())
+            .put("wait_ms", config.onFull().longestMillis())
+            .put("phase", lower(phase))
+            .put("sequence", sequence)
+            .put("storage", storage)
+            .put("boot_id", bootId.toString())
+            .put("pause_ns", pauseNanos)
+            .put("parts", entries);
+    takenAt.ifPresent(at -> fields.put("taken_at", at.toString()));
+    return fields;
   }
 
-  /**
-   * @throws BlkSnapException {@code EBADMSG} when a field is missing or of another type
-   */
-  static SnapshotRecord fromJson(JsonObject json) throws BlkSnapException {
+  private static String lower(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  static SnapshotRecord of(Fields fields) throws BlkSnapException {
+    List<Part> parts = new ArrayList<>();
+    for (Fields entry : fields.list("parts")) {
+      Optional<Area> area =
+          entry.has("area")
+              ? Optional.of(
+                  new Area(
+                      entry.uuid("area"),
+                      entry.number("size"),
+                      entry.smallNumber("chunk_shift"),
+                      entry.flag("logged"),
+                      entry.flag("sync_each")))
+              : Optional.empty();
+      parts.add(new Part(entry.text("device"), area));
+    }
+    return new SnapshotRecord(
+        fields.uuid("id"),
+        new SnapshotConfig(
+            fields.text("name"),
+            fields.word("durability", Durability.class),
+            new FullPolicy(fields.flag("wait"), fields.optionalNumber("wait_ms"))),
+        fields.word("phase", Phase.class),
+        fields.number("sequence"),
+        fields.smallNumber("storage"),
+        fields.uuid("boot_id"),
+        fields.has("taken_at") ? Optional.of(time(fields.text("taken_at"))) : Optional.empty(),
+        fields.optionalNumber("pause_ns"),
+        parts);
+  }
+
+  private static Instant time(String text) throws BlkSnapException {
     try {
-      List<Part> parts = new ArrayList<>();
-      for (JsonElement element : field(json, "parts").getAsJsonArray()) {
-        JsonObject entry = element.getAsJsonObject();
-        Optional<Area> area =
-            entry.has("area")
-                ? Optional.of(
-                    new Area(
-                        uuid(entry, "area"),
-                        field(entry, "size").getAsLong(),
-                        field(entry, "chunk_shift").getAsInt(),
-                        field(entry, "logged").getAsBoolean(),
-                        field(entry, "sync_each").getAsBoolean()))
-                : Optional.empty();
-        parts.add(new Part(field(entry, "device").getAsString(), area));
-      }
-      var onFull =
-          new FullPolicy(
-              field(json, "wait").getAsBoolean(),
-              json.has("wait_ms")
-                  ? OptionalLong.of(json.get("wait_ms").getAsLong())
-                  : OptionalLong.empty());
-      return new SnapshotRecord(
-          uuid(json, "id"),
-          new SnapshotConfig(
-              field(json, "name").getAsString(),
-              Durability.valueOf(upper(json, "durability")),
-              onFull),
-          Phase.valueOf(upper(json, "phase")),
-          field(json, "sequence").getAsLong(),
-          field(json, "storage").getAsInt(),
-          uuid(json, "boot_id"),
-          json.has("taken_at")
-              ? Optional.of(Instant.parse(json.get("taken_at").getAsString()))
-              : Optional.empty(),
-          json.has("pause_ns")
-              ? OptionalLong.of(json.get("pause_ns").getAsLong())
-              : OptionalLong.empty(),
-          parts);
-    } catch (
-        RuntimeException e) { // whatever Gson and the parsers throw for a field of another type
-      throw new BlkSnapException(Errno.EBADMSG, "snapshot record " + json + " is damaged", e);
+      return Instant.parse(text);
+    } catch (DateTimeParseException e) {
+      throw new BlkSnapException(Errno.EBADMSG, "'" + text + "' in a record is no time", e);
     }
-  }
-
-  private static JsonElement field(JsonObject json, String name) {
-    JsonElement field = json.get(name);
-    if (field == null) {
-      throw new IllegalArgumentException("no field " + name);
-    }
-    return field;
-  }
-
-  private static UUID uuid(JsonObject json, String name) {
-    return UUID.fromString(field(json, name).getAsString());
-  }
-
-  private static String upper(JsonObject json, String name) {
-    return field(json, name).getAsString().toUpperCase(Locale.ROOT);
   }
 }

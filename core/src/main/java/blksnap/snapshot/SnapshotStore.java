@@ -5,10 +5,8 @@ import blksnap.diffstorage.RangeDescription;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
+import blksnap.state.Fields;
 import blksnap.state.StateFile;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
@@ -18,7 +16,6 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +51,7 @@ final class SnapshotStore {
 
   void save(SnapshotRecord record) throws IOException {
     Files.createDirectories(home(record.id()));
-    StateFile.write(home(record.id()).resolve("snapshot"), record.toJson());
+    StateFile.write(home(record.id()).resolve("snapshot"), record.toFields());
   }
 
   /**
@@ -110,7 +107,7 @@ final class SnapshotStore {
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(snapshots)) {
       for (Path entry : entries) {
         try {
-          records.add(SnapshotRecord.fromJson(StateFile.read(entry.resolve("snapshot"))));
+          records.add(SnapshotRecord.of(StateFile.read(entry.resolve("snapshot"))));
         } catch (BlkSnapException e) {
           if (e.errno() == Errno.ENOENT) {
             deleteTree(entry);
@@ -127,21 +124,22 @@ final class SnapshotStore {
   record StorageRecord(int number, UUID snapshot, List<RangeDescription> ranges) {}
 
   void save(DiffStorage storage) throws IOException {
-    var json = new JsonObject();
-    json.addProperty("number", storage.number());
-    json.addProperty("snapshot", storage.snapshot().toString());
-    var ranges = new JsonArray();
+    List<Fields> ranges = new ArrayList<>();
     for (RangeDescription range : storage.describe()) {
-      var entry = new JsonObject();
-      entry.addProperty("path", range.path());
-      entry.addProperty("offset", range.offset());
-      range.limitBytes().ifPresent(limit -> entry.addProperty("limit", limit));
-      entry.addProperty("growable", range.growable());
-      entry.addProperty("made", range.made());
-      ranges.add(entry);
+      ranges.add(
+          new Fields()
+              .put("path", range.path())
+              .put("offset", range.offset())
+              .put("limit", range.limitBytes())
+              .put("growable", range.growable())
+              .put("made", range.made()));
     }
-    json.add("ranges", ranges);
-    StateFile.write(storages.resolve(Integer.toString(storage.number())), json);
+    var fields =
+        new Fields()
+            .put("number", storage.number())
+            .put("snapshot", storage.snapshot().toString())
+            .put("ranges", ranges);
+    StateFile.write(storages.resolve(Integer.toString(storage.number())), fields);
   }
 
   void forgetStorage(int number) throws IOException {
@@ -156,29 +154,23 @@ final class SnapshotStore {
           records.add(storageRecord(StateFile.read(entry)));
         } catch (BlkSnapException e) {
           log.error("diff storage record " + entry.getFileName() + " is lost: " + e.sentence());
-        } catch (RuntimeException e) { // a field is missing or of another type
-          log.error("diff storage record " + entry.getFileName() + " is damaged");
         }
       }
     }
     return records;
   }
 
-  private static StorageRecord storageRecord(JsonObject json) {
+  private static StorageRecord storageRecord(Fields fields) throws BlkSnapException {
     List<RangeDescription> ranges = new ArrayList<>();
-    for (JsonElement element : json.getAsJsonArray("ranges")) {
-      JsonObject entry = element.getAsJsonObject();
+    for (Fields range : fields.list("ranges")) {
       ranges.add(
           new RangeDescription(
-              entry.get("path").getAsString(),
-              entry.get("offset").getAsLong(),
-              entry.has("limit")
-                  ? OptionalLong.of(entry.get("limit").getAsLong())
-                  : OptionalLong.empty(),
-              entry.get("growable").getAsBoolean(),
-              entry.get("made").getAsBoolean()));
+              range.text("path"),
+              range.number("offset"),
+              range.optionalNumber("limit"),
+              range.flag("growable"),
+              range.flag("made")));
     }
-    return new StorageRecord(
-        json.get("number").getAsInt(), UUID.fromString(json.get("snapshot").getAsString()), ranges);
+    return new StorageRecord(fields.smallNumber("number"), fields.uuid("snapshot"), ranges);
   }
 }

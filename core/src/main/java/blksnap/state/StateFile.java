@@ -2,7 +2,6 @@ package blksnap.state;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
@@ -43,8 +42,8 @@ public final class StateFile {
    * Replaces the record at {@code path}, durably. After a crash the file holds the old record or
    * the new one.
    */
-  public static void write(Path path, JsonObject record) throws IOException {
-    byte[] text = record.toString().getBytes(StandardCharsets.UTF_8);
+  public static void write(Path path, Fields record) throws IOException {
+    byte[] text = record.json().toString().getBytes(StandardCharsets.UTF_8);
     if (text.length > MAX_TEXT_BYTES) {
       throw new BlkSnapException(Errno.EFBIG, "record " + path + " has " + text.length + " bytes");
     }
@@ -90,7 +89,7 @@ public final class StateFile {
    *     for each, when the file is short, is no record, is of another version, has a bad checksum,
    *     or is no JSON
    */
-  public static JsonObject read(Path path) throws IOException {
+  public static Fields read(Path path) throws IOException {
     byte[] all;
     try {
       all = Files.readAllBytes(path);
@@ -118,7 +117,8 @@ public final class StateFile {
       throw bad(path, "has a bad checksum");
     }
     try {
-      return JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject();
+      return new Fields(
+          JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject());
     } catch (JsonParseException | IllegalStateException e) {
       throw new BlkSnapException(Errno.EBADMSG, path + " does not hold a JSON object", e);
     }

@@ -1,10 +1,8 @@
 package blksnap.tracker;
 
 import blksnap.error.BlkSnapException;
-import blksnap.error.Errno;
 import blksnap.linux.FileStatus;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
+import blksnap.state.Fields;
 import java.util.UUID;
 
 /**
@@ -60,52 +58,36 @@ record DeviceRecord(
     return new DeviceRecord(path, readOnly, direct, stayAttached, inOrder, bootId, now);
   }
 
-  JsonObject toJson() {
-    var json = new JsonObject();
-    json.addProperty("path", path);
-    json.addProperty("read_only", readOnly);
-    json.addProperty("direct", direct);
-    json.addProperty("attached", attached);
-    json.addProperty("clean", clean);
-    json.addProperty("boot_id", bootId.toString());
-    json.addProperty("device", stamps.device);
-    json.addProperty("inode", stamps.inode);
-    json.addProperty("rdevice", stamps.rdevice);
-    json.addProperty("size", stamps.sizeBytes);
-    json.addProperty("modified_ns", stamps.modifiedNanos);
-    json.addProperty("changed_ns", stamps.changedNanos);
-    return json;
+  Fields toFields() {
+    return new Fields()
+        .put("path", path)
+        .put("read_only", readOnly)
+        .put("direct", direct)
+        .put("attached", attached)
+        .put("clean", clean)
+        .put("boot_id", bootId.toString())
+        .put("device", stamps.device)
+        .put("inode", stamps.inode)
+        .put("rdevice", stamps.rdevice)
+        .put("size", stamps.sizeBytes)
+        .put("modified_ns", stamps.modifiedNanos)
+        .put("changed_ns", stamps.changedNanos);
   }
 
-  /**
-   * @throws BlkSnapException {@code EBADMSG} when a field is missing or of another type
-   */
-  static DeviceRecord fromJson(JsonObject json) throws BlkSnapException {
-    try {
-      return new DeviceRecord(
-          field(json, "path").getAsString(),
-          field(json, "read_only").getAsBoolean(),
-          field(json, "direct").getAsBoolean(),
-          field(json, "attached").getAsBoolean(),
-          field(json, "clean").getAsBoolean(),
-          UUID.fromString(field(json, "boot_id").getAsString()),
-          new Stamps(
-              field(json, "device").getAsLong(),
-              field(json, "inode").getAsLong(),
-              field(json, "rdevice").getAsLong(),
-              field(json, "size").getAsLong(),
-              field(json, "modified_ns").getAsLong(),
-              field(json, "changed_ns").getAsLong()));
-    } catch (IllegalArgumentException | IllegalStateException | UnsupportedOperationException e) {
-      throw new BlkSnapException(Errno.EBADMSG, "device record " + json + " is damaged", e);
-    }
-  }
-
-  private static JsonElement field(JsonObject json, String name) {
-    JsonElement field = json.get(name);
-    if (field == null) {
-      throw new IllegalArgumentException("no field " + name);
-    }
-    return field;
+  static DeviceRecord of(Fields fields) throws BlkSnapException {
+    return new DeviceRecord(
+        fields.text("path"),
+        fields.flag("read_only"),
+        fields.flag("direct"),
+        fields.flag("attached"),
+        fields.flag("clean"),
+        fields.uuid("boot_id"),
+        new Stamps(
+            fields.number("device"),
+            fields.number("inode"),
+            fields.number("rdevice"),
+            fields.number("size"),
+            fields.number("modified_ns"),
+            fields.number("changed_ns")));
   }
 }

@@ -58,13 +58,13 @@ final class TrackerStore {
   Optional<DeviceRecord> record(String name) throws IOException {
     Path file = directory.resolve(name).resolve("device");
     return Files.exists(file)
-        ? Optional.of(DeviceRecord.fromJson(StateFile.read(file)))
+        ? Optional.of(DeviceRecord.of(StateFile.read(file)))
         : Optional.empty();
   }
 
   void save(String name, DeviceRecord record) throws IOException {
     Files.createDirectories(directory.resolve(name));
-    StateFile.write(directory.resolve(name).resolve("device"), record.toJson());
+    StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
   }
 
   /**

@@ -50,9 +50,11 @@ class ArchitectureTest {
               "snapshot",
               List.of(
                   "device",
+                  "cbt",
                   "tracker",
                   "snapimage",
                   "diffarea",
+                  "diffio",
                   "diffstorage",
                   "eventqueue",
                   "state")),
@@ -107,7 +109,7 @@ class ArchitectureTest {
   }
 
   @Test
-  void usesOnlyTheJdkAnnotationsAndTheJsonLibraryOfTheControlProtocol() {
+  void usesOnlyTheJdkAnnotationsAndTheJsonLibraryOfTheWireAndTheRecords() {
     classes()
         .should()
         .onlyDependOnClassesThat()
@@ -121,7 +123,7 @@ class ArchitectureTest {
         .check(CORE);
     noClasses()
         .that()
-        .resideOutsideOfPackage("blksnap.ctrl")
+        .resideOutsideOfPackages("blksnap.ctrl", "blksnap.state")
         .should()
         .dependOnClassesThat()
         .resideInAPackage(GSON)
