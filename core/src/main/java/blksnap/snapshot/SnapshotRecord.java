@@ -63,14 +63,13 @@ record SnapshotRecord(
     List<Fields> entries = new ArrayList<>();
     for (Part part : parts) {
       var entry = new Fields().put("device", part.device);
-      part.area.ifPresent(
-          area ->
-              entry
-                  .put("area", area.id.toString())
-                  .put("size", area.sizeBytes)
-                  .put("chunk_shift", area.chunkShift)
-                  .put("logged", area.logged)
-                  .put("sync_each", area.syncEach));
+      part.area.ifPresent(area ->
+          entry
+              .put("area", area.id.toString())
+              .put("size", area.sizeBytes)
+              .put("chunk_shift", area.chunkShift)
+              .put("logged", area.logged)
+              .put("sync_each", area.syncEach));
       entries.add(entry);
     }
     var fields =

@@ -12,8 +12,8 @@ import java.util.UUID;
 import java.util.function.Function;
 
 /**
- * The named fields of a record. Reading a field that is missing or of another type is {@code EBADMSG}, naming it.
- * Used by one thread at a time.
+ * The named fields of a record. Reading a field that is missing or of another type is {@code
+ * EBADMSG}, naming it. Used by one thread at a time.
  */
 public final class Fields {
   private final JsonObject json;
@@ -102,7 +102,9 @@ public final class Fields {
         name,
         element -> {
           List<Fields> fields = new ArrayList<>();
-          element.getAsJsonArray().forEach(entry -> fields.add(new Fields(entry.getAsJsonObject())));
+          element
+              .getAsJsonArray()
+              .forEach(entry -> fields.add(new Fields(entry.getAsJsonObject())));
           return fields;
         });
   }
