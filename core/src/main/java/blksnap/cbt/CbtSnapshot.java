@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * The change map of one device as it was when a snapshot was taken, and what was written to the
@@ -41,6 +42,11 @@ public final class CbtSnapshot implements Closeable {
 
   private final MappedFile file;
   private final ByteMap map;
+
+  /** Shared by who reads or marks the map, exclusive for close; guards {@link #closed}. */
+  private final ReentrantReadWriteLock gate = new ReentrantReadWriteLock();
+
+  private boolean closed;
   private volatile IntervalNumbers numbers;
 
   private CbtSnapshot(MappedFile file, CbtGeometry geometry, IntervalNumbers numbers) {
@@ -130,19 +136,42 @@ public final class CbtSnapshot implements Closeable {
     return map.geometry();
   }
 
-  /** Marks what was written to the image: a backup of this snapshot must read it again. */
-  public void mark(long offset, long length) {
-    map.stamp(offset, length, (byte) numbers.untilNumber());
+  private interface Use<T> {
+    T run() throws IOException;
+  }
+
+  private <T> T whileOpen(Use<T> use) throws IOException {
+    gate.readLock().lock();
+    try {
+      if (closed) {
+        throw new BlkSnapException(Errno.ESHUTDOWN, "the snapshot of this map was destroyed");
+      }
+      return use.run();
+    } finally {
+      gate.readLock().unlock();
+    }
+  }
+
+  /**
+   * Marks what was written to the image: a backup of this snapshot must read it again.
+   *
+   * @throws BlkSnapException {@code ESHUTDOWN} after close; so do the others
+   */
+  public void mark(long offset, long length) throws IOException {
+    whileOpen(() -> {
+      map.stamp(offset, length, (byte) numbers.untilNumber());
+      return true;
+    });
   }
 
   /** As {@link CbtMap#changedSince}, up to the take. */
-  public ChangedRanges changedSince(int since, long fromOffset, int maxRanges) {
-    return map.above(since, fromOffset, maxRanges);
+  public ChangedRanges changedSince(int since, long fromOffset, int maxRanges) throws IOException {
+    return whileOpen(() -> map.above(since, fromOffset, maxRanges));
   }
 
   /** At most {@code max} bytes of the map from block {@code fromBlock} on. */
-  public byte[] page(long fromBlock, int max) {
-    return map.page(fromBlock, max);
+  public byte[] page(long fromBlock, int max) throws IOException {
+    return whileOpen(() -> map.page(fromBlock, max));
   }
 
   /** Makes it durable. */
@@ -150,8 +179,15 @@ public final class CbtSnapshot implements Closeable {
     file.force(0, file.segment().byteSize());
   }
 
+  /** Waits for who is reading it; twice is harmless. */
   @Override
   public void close() {
-    file.close();
+    gate.writeLock().lock();
+    try {
+      closed = true;
+      file.close();
+    } finally {
+      gate.writeLock().unlock();
+    }
   }
 }

@@ -36,7 +36,8 @@ public final class MappedFile implements Closeable {
   }
 
   /**
-   * Makes a new file of zeroes, readable by its owner only, and maps it.
+   * Makes a new file of zeroes, readable by its owner only, and maps it. Durable only after {@link
+   * #force}.
    *
    * @throws BlkSnapException {@code EEXIST} when there is one, {@code ENOSPC} when there is no
    *     room; then no file stays
@@ -47,7 +48,6 @@ public final class MappedFile implements Closeable {
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW))) {
       try {
         allocate(file, bytes);
-        file.sync();
         return map(file, bytes);
       } catch (IOException | RuntimeException | Error e) {
         Files.deleteIfExists(path);

@@ -225,17 +225,16 @@ public final class TrackedDevice implements BlockDevice {
     long waitedSince = 0;
     while (true) {
       DiffArea full;
+      openRegions(
+          tracking.intent, offset, length); // may sync, so not while a take would wait for it
       gate.enter();
       try {
         if (closed) {
           throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
         }
         mark(offset, length); // first: a change that then fails is over-reported, never missed
-        full =
-            preserve(
-                offset,
-                length,
-                mayWait(waitedSince)); // old bytes are kept, or a snapshot is corrupt
+        // Old bytes are kept, or a snapshot is corrupt, before new ones land.
+        full = preserve(offset, length, mayWait(waitedSince));
         if (full == null) {
           change.run();
           return;
@@ -252,9 +251,16 @@ public final class TrackedDevice implements BlockDevice {
   private void mark(long offset, long length) {
     Tracking now = tracking;
     now.map.mark(offset, length);
+    openRegions(
+        now.intent, offset, length); // again, after the mark: a checkpoint may have come between
+  }
+
+  private void openRegions(WriteIntent intent, long offset, long length) {
     try {
-      now.intent.open(offset, length);
-    } catch (IOException | RuntimeException e) {
+      intent.open(offset, length);
+    } catch (IllegalStateException e) {
+      log.debug("device " + name + ": its write-intent record was exchanged meanwhile");
+    } catch (IOException e) {
       if (intentFailed.compareAndSet(false, true)) {
         log.error("device " + name + ": a power loss may now lose change marks: " + e.getMessage());
       }
