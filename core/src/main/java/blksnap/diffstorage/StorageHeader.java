@@ -37,6 +37,11 @@ record StorageHeader(UUID snapshot, int storage, int range) {
     return block.rewind();
   }
 
+  /** Whether a block begins like a header; it may be torn all the same. */
+  static boolean isOne(ByteBuffer block) {
+    return block.duplicate().order(ByteOrder.LITTLE_ENDIAN).getInt(0) == MAGIC;
+  }
+
   /**
    * @throws BlkSnapException {@code EBADMSG} when the block is no header, is torn, or of another
    *     version

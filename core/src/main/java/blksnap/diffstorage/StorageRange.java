@@ -80,16 +80,9 @@ final class StorageRange implements Closeable {
     try {
       lock(file);
       FileStatus status = file.stat();
-      if (!status.isRegularFile() && !status.isBlockDevice()) {
-        throw new BlkSnapException(
-            Errno.EINVAL,
-            "diff storage " + path + " is " + status.kind() + ", not a file or block device");
-      }
       long size = status.isBlockDevice() ? file.blockDeviceBytes() : status.sizeBytes();
       if (range.isEmpty() && status.isRegularFile() && file.nextData(0).isPresent()) {
-        throw new BlkSnapException(
-                Errno.EEXIST, path + " holds data and would be overwritten as diff storage")
-            .withHint("name a file that does not exist, or give its parts with --range");
+        throw holdsData(file);
       }
       ByteRange part = range.orElse(new ByteRange(0, Math.max(4096, size & -4096L)));
       return part(file, true, part, size, limitBytes);
@@ -97,6 +90,19 @@ final class StorageRange implements Closeable {
       file.close();
       throw e;
     }
+  }
+
+  private static BlkSnapException holdsData(NativeFile file) throws IOException {
+    ByteBuffer block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
+    if (file.read(0, block) == Location.BLOCK_BYTES && StorageHeader.isOne(block.flip())) {
+      StorageHeader header = StorageHeader.decode(file.path().toString(), block);
+      return new BlkSnapException(
+              Errno.EEXIST, file.path() + " is diff storage of snapshot " + header.snapshot())
+          .withHint("if no engine needs that snapshot any more, remove the file");
+    }
+    return new BlkSnapException(
+            Errno.EEXIST, file.path() + " holds data and would be overwritten as diff storage")
+        .withHint("name a file that does not exist, or give its parts with --range");
   }
 
   private static StorageRange part(

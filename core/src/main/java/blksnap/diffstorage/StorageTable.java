@@ -103,6 +103,12 @@ public final class StorageTable {
   private FileStatus check(Path path) throws IOException {
     try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.IDENTIFY))) {
       FileStatus status = file.stat();
+      if (!status.isRegularFile() && !status.isBlockDevice() && !status.isDirectory()) {
+        throw new BlkSnapException(
+            Errno.EINVAL,
+            path + " is " + status.kind() + ", and cannot be diff storage: name a file, a directory or a block"
+                + " device");
+      }
       guard.check(path, status);
       return status;
     }
