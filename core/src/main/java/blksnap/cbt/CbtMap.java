@@ -242,7 +242,7 @@ public final class CbtMap implements Closeable {
    * Ends the interval: copies the map into {@code frozen} and starts the next number. After 255 the
    * generation is over and the map starts anew. Needs the write gate closed.
    */
-  public void freezeInto(CbtSnapshot frozen) {
+  public void freezeInto(CbtSnapshot frozen) throws IOException {
     frozen.map().copyFrom(live);
     State now = state;
     if (now.active < MAX_NUMBER) {
@@ -250,6 +250,7 @@ public final class CbtMap implements Closeable {
     } else {
       // Flagged first: killed while zeroing, the new generation would else start with old numbers.
       publish(new State(now.sequence + 1, UUID.randomUUID(), 1, 0, FLAG_CLEAR));
+      forceState(); // likewise after a power loss; once in 255 takes
       finishClearing();
     }
     frozen.number(
@@ -275,6 +276,13 @@ public final class CbtMap implements Closeable {
     live.bytes().copyFrom(other.live.bytes());
     State from = other.state;
     publish(new State(state.sequence + 1, from.generation, from.active, from.previous, 0));
+  }
+
+  /**
+   * Makes the numbers durable: a take that was answered must not be given the same number again.
+   */
+  public void forceState() throws IOException {
+    file.force(0, MAP);
   }
 
   /** Makes every mark so far durable. */

@@ -164,6 +164,18 @@ public final class CbtSnapshot implements Closeable {
     });
   }
 
+  /** As {@link #mark}; does nothing after close, when nobody can ask any more. */
+  public void markIfOpen(long offset, long length) throws IOException {
+    gate.readLock().lock();
+    try {
+      if (!closed) {
+        map.stamp(offset, length, (byte) numbers.untilNumber());
+      }
+    } finally {
+      gate.readLock().unlock();
+    }
+  }
+
   /** As {@link CbtMap#changedSince}, up to the take. */
   public ChangedRanges changedSince(int since, long fromOffset, int maxRanges) throws IOException {
     return whileOpen(() -> map.above(since, fromOffset, maxRanges));

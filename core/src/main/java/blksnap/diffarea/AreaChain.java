@@ -22,7 +22,7 @@ public final class AreaChain {
   private final BlockDevice original;
   private volatile List<DiffArea> areas = List.of();
 
-  /** Who preserves, or null when nobody needs it. */
+  /** The newest that is not retired. */
   private volatile @Nullable DiffArea preserver;
 
   public AreaChain(BlockDevice original) {
@@ -52,6 +52,11 @@ public final class AreaChain {
     choosePreserver();
   }
 
+  /** Whether {@code area} is in the chain. */
+  public boolean contains(DiffArea area) {
+    return areas.contains(area);
+  }
+
   /** Takes {@code area} out, after {@link #handDown}. Needs the write gate closed. */
   public void unlink(DiffArea area) {
     List<DiffArea> fewer = new ArrayList<>(areas);
@@ -62,19 +67,25 @@ public final class AreaChain {
 
   private void choosePreserver() {
     DiffArea newest = null;
-    boolean anyGood = false;
     for (DiffArea area : areas) {
       if (!area.isRetired()) {
         newest = area;
-        anyGood |= !area.isCorrupt();
       }
     }
-    preserver = anyGood ? newest : null;
+    preserver = newest;
   }
 
   /** The area that a write has to preserve into; empty when nobody needs it. */
   public Optional<DiffArea> preserver() {
-    return Optional.ofNullable(preserver);
+    DiffArea newest = preserver;
+    if (newest != null) {
+      for (DiffArea area : areas) {
+        if (!area.isRetired() && !area.isCorrupt()) {
+          return Optional.of(newest);
+        }
+      }
+    }
+    return Optional.empty(); // nobody is left who could still be shown
   }
 
   /**
@@ -119,7 +130,6 @@ public final class AreaChain {
         area.corrupt(cause, why);
       }
     }
-    choosePreserver();
   }
 
   /**
@@ -176,13 +186,15 @@ public final class AreaChain {
    * Releases what an unlinked area held and its older neighbour, {@code older}, did not take over.
    */
   public static void releaseAfter(DiffArea area, @Nullable DiffArea older) {
-    area.preserved()
-        .forEach((block, location, checksum) -> {
-          if (older == null || !older.holdsAt(block, location)) {
-            area.release(location);
-          }
-        });
-    area.releasePrivate();
+    try (var releasing = new ReleaseRuns(area)) {
+      area.preserved()
+          .forEach((block, location, checksum) -> {
+            if (older == null || !older.holdsAt(block, location)) {
+              releasing.add(location);
+            }
+          });
+      area.privateBlocks().forEach((block, location, checksum) -> releasing.add(location));
+    }
   }
 
   /** The next older area that is not retired itself, or null. */

@@ -1,8 +1,15 @@
 package blksnap.diffarea;
 
 import blksnap.error.Errno;
+import org.jspecify.annotations.Nullable;
 
-/** Told, once, that an area is corrupt; called from writers' threads and must not block. */
+/**
+ * Told what becomes of an area, and once that it is corrupt; called from writers' threads and must
+ * not block.
+ */
 public interface AreaListener {
   void corrupted(Errno cause, String why);
+
+  /** That it is corrupt, or on its way out, could not be stored: a restart may not know it. */
+  void notRemembered(@Nullable String why);
 }

@@ -52,7 +52,7 @@ public final class DiffArea implements Closeable {
       StorageTable storages,
       DiffIo diffIo,
       AreaListener listener,
-      boolean replay)
+      Start start)
       throws IOException {
     this.config = config;
     this.storage = storage;
@@ -61,16 +61,26 @@ public final class DiffArea implements Closeable {
     this.listener = listener;
     if (config.logDirectory().isEmpty()) {
       this.log = null;
-    } else if (replay) {
+    } else if (start != Start.EMPTY) {
       this.log =
           MappingLog.open(
-              config.logDirectory().get(), config.id(), new Refill(preserved, privateBlocks));
+              config.logDirectory().get(),
+              config.id(),
+              start == Start.AFTER_POWER_LOSS,
+              new Refill(preserved, privateBlocks));
       if (log.corruption() != 0) {
         corruption.set(Errno.of(log.corruption()));
       }
     } else {
       this.log = MappingLog.create(config.logDirectory().get(), config.id());
     }
+  }
+
+  /** What there is to begin with. */
+  private enum Start {
+    EMPTY,
+    AFTER_KILL,
+    AFTER_POWER_LOSS
   }
 
   /** Puts replayed records back; later ones win. */
@@ -92,7 +102,7 @@ public final class DiffArea implements Closeable {
       DiffIo diffIo,
       AreaListener listener)
       throws IOException {
-    return new DiffArea(config, storage, storages, diffIo, listener, false);
+    return new DiffArea(config, storage, storages, diffIo, listener, Start.EMPTY);
   }
 
   /**
@@ -104,9 +114,16 @@ public final class DiffArea implements Closeable {
       DiffStorage storage,
       StorageTable storages,
       DiffIo diffIo,
-      AreaListener listener)
+      AreaListener listener,
+      boolean powerLost)
       throws IOException {
-    return new DiffArea(config, storage, storages, diffIo, listener, true);
+    return new DiffArea(
+        config,
+        storage,
+        storages,
+        diffIo,
+        listener,
+        powerLost ? Start.AFTER_POWER_LOSS : Start.AFTER_KILL);
   }
 
   public AreaConfig config() {
@@ -136,6 +153,11 @@ public final class DiffArea implements Closeable {
     return preserved.chunksTouched(config.chunkShift() - Location.BLOCK_SHIFT);
   }
 
+  /** Whether nothing was preserved or written to its image. */
+  public boolean isEmpty() {
+    return preserved.isEmpty() && privateBlocks.isEmpty();
+  }
+
   /** Why it cannot be read any more; empty while it is good. */
   public Optional<Errno> corruption() {
     return Optional.ofNullable(corruption.get());
@@ -157,15 +179,18 @@ public final class DiffArea implements Closeable {
   }
 
   private void remember(Errno cause) {
-    if (log != null) {
+    if (log == null) {
+      return;
+    }
+    try {
       log.corrupt(cause.number());
       if (config.syncEach()) {
-        try {
-          log.forceCorruption();
-        } catch (IOException e) {
-          listener.corrupted(cause, "a power loss may hide that it is corrupt: " + e.getMessage());
-        }
+        log.forceCorruption();
       }
+    } catch (IOException e) {
+      listener.notRemembered(e.getMessage());
+    } catch (InternalError e) { // the state directory's disk failed under the mapping
+      listener.notRemembered(e.getMessage());
     }
   }
 
@@ -318,9 +343,14 @@ public final class DiffArea implements Closeable {
       }
       stored = true;
       return region;
+    } catch (BlkSnapException e) {
+      if (e.errno() == Errno.ENOSPC) {
+        storage.fullBelow(); // a sparse file may find its file system full
+      }
+      throw e;
     } finally {
       if (!stored) {
-        storage.release(region.location(), region.blocks());
+        storage.giveBack(region);
       }
     }
   }
@@ -328,9 +358,23 @@ public final class DiffArea implements Closeable {
   private void publish(
       int kind, BlockMap map, long first, DiffStorage.Region region, int[] checksums, int at)
       throws IOException {
-    appendLog(kind, first, region.location(), region.blocks(), checksums, at);
+    record(kind, first, region, checksums, at);
     for (int i = 0; i < region.blocks(); i++) {
       map.put(first + i, region.location() + i, checksums[at + i]);
+    }
+  }
+
+  /** Appends the mapping of a region; a region without one is nobody's. */
+  private void record(int kind, long first, DiffStorage.Region region, int[] checksums, int at)
+      throws IOException {
+    boolean recorded = false;
+    try {
+      appendLog(kind, first, region.location(), region.blocks(), checksums, at);
+      recorded = true;
+    } finally {
+      if (!recorded) {
+        storage.giveBack(region);
+      }
     }
   }
 
@@ -371,8 +415,7 @@ public final class DiffArea implements Closeable {
       source.position(start + done * Location.BLOCK_BYTES);
       DiffStorage.Region region = store(source, count - done);
       long[] replaced = new long[region.blocks()];
-      appendLog(
-          MappingLog.PRIVATE, first + done, region.location(), region.blocks(), checksums, done);
+      record(MappingLog.PRIVATE, first + done, region, checksums, done);
       for (int i = 0; i < region.blocks(); i++) {
         replaced[i] =
             privateBlocks.put(first + done + i, region.location() + i, checksums[done + i]);
@@ -393,8 +436,10 @@ public final class DiffArea implements Closeable {
   }
 
   private void releaseAll(long[] locations) {
-    for (long location : locations) {
-      release(location);
+    try (var releasing = new ReleaseRuns(this)) {
+      for (long location : locations) {
+        releasing.add(location);
+      }
     }
   }
 
@@ -407,15 +452,8 @@ public final class DiffArea implements Closeable {
     return found[0] == location;
   }
 
-  void release(long location) {
-    if (location != Location.ZEROES && location != BlockMap.ABSENT) {
-      storages.find(location).ifPresent(in -> in.release(location, 1));
-    }
-  }
-
-  /** Gives up what was written to the image; nothing reads it any more. */
-  void releasePrivate() {
-    privateBlocks.forEach((block, location, checksum) -> release(location));
+  void release(long location, long count) {
+    storages.find(location).ifPresent(in -> in.release(location, count));
   }
 
   /** Makes what was written to the image durable. */

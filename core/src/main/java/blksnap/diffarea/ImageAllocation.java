@@ -54,6 +54,7 @@ final class ImageAllocation {
         at = stop;
       }
     }
+    reader.requireGood(); // a block that could not be preserved may be a hole only since then
     return answer.size() > maxExtents ? answer.subList(0, maxExtents) : answer;
   }
 

@@ -47,9 +47,10 @@ import org.jspecify.annotations.Nullable;
  *     28      4  seal: CRC-32C of bytes 0..27, exclusive-or the four words of the area's UUID; 1 if that is 0
  * </pre>
  *
- * A record whose seal does not match was not finished when the process was killed: its block had
- * not been overwritten yet, so it counts as not there. Later records of the same kind and block
- * replace earlier ones.
+ * The last record may have a seal that does not match: it was not finished when the process was
+ * killed. Its block had not been overwritten yet, so it counts as not there. Anything else that
+ * does not match is damage, but after a power loss, which may take records and leave later ones.
+ * Later records of the same kind and block replace earlier ones.
  */
 final class MappingLog implements Closeable {
   /** Old data of the device. */
@@ -123,12 +124,17 @@ final class MappingLog implements Closeable {
    * @throws BlkSnapException {@code EBADMSG} when a file is none of this area's log, is torn, or of
    *     another version
    */
-  static MappingLog open(Path directory, UUID area, Replay replay) throws IOException {
+  static MappingLog open(Path directory, UUID area, boolean powerLost, Replay replay)
+      throws IOException {
     var log = new MappingLog(directory, area);
     boolean opened = false;
     log.lock.lock();
     try {
       for (int n = 0; Files.exists(log.path(n)); n++) {
+        if (n > 0 && Files.size(log.path(n)) < FILE_BYTES) { // killed while it was being made
+          Files.delete(log.path(n));
+          break;
+        }
         MappedFile file = MappedFile.open(log.path(n), Files.size(log.path(n)));
         log.files.add(file);
         if (!log.headerIsValid(file.segment(), n)) {
@@ -142,7 +148,11 @@ final class MappingLog implements Closeable {
               Errno.EBADMSG,
               log.path(n) + " is not file " + n + " of the mappings of area " + area);
         }
-        log.tail = log.replay(file.segment(), replay);
+        if (n > 0 && !powerLost && log.tail + RECORD_BYTES <= log.sizeOf(n - 1)) {
+          throw new BlkSnapException(
+              Errno.EBADMSG, log.path(n - 1) + " has a bad record, and mappings follow it");
+        }
+        log.tail = log.replay(file.segment(), powerLost, replay);
       }
       if (log.files.isEmpty()) {
         throw new BlkSnapException(Errno.EBADMSG, "there are no mappings in " + directory);
@@ -174,22 +184,48 @@ final class MappingLog implements Closeable {
   }
 
   @GuardedBy("lock")
-  private long replay(MemorySegment memory, Replay replay) {
-    long at = HEADER_BYTES;
-    while (at + RECORD_BYTES <= memory.byteSize()) {
+  private long sizeOf(int number) {
+    return files.get(number).segment().byteSize();
+  }
+
+  /** Where the next record goes: after the last valid one. */
+  @GuardedBy("lock")
+  private long replay(MemorySegment memory, boolean powerLost, Replay replay) throws IOException {
+    long end = HEADER_BYTES;
+    int bad = 0;
+    for (long at = HEADER_BYTES; at + RECORD_BYTES <= memory.byteSize(); at += RECORD_BYTES) {
       MemorySegment record = memory.asSlice(at, RECORD_BYTES);
       if (record.get(INT, 28) != seal(record)) {
-        break;
+        // One may have been cut off by a kill; behind it there can be nothing.
+        bad += isZero(record) ? 0 : 1;
+        if (!powerLost && bad > (at == end ? 1 : 0)) {
+          throw new BlkSnapException(
+              Errno.EBADMSG, "the mappings of area " + area + " are damaged at byte " + at);
+        }
+        continue;
       }
+      if (at != end && !powerLost) {
+        throw new BlkSnapException(
+            Errno.EBADMSG, "the mappings of area " + area + " have a gap before byte " + at);
+      }
+      end = at + RECORD_BYTES;
       replay.record(
           record.get(INT, 20),
           record.get(LONG, 0),
           record.get(LONG, 8),
           record.get(INT, 16),
           record.get(INT, 24));
-      at += RECORD_BYTES;
     }
-    return at;
+    return end;
+  }
+
+  private static boolean isZero(MemorySegment memory) {
+    for (long at = 0; at < memory.byteSize(); at += Long.BYTES) {
+      if (memory.get(LONG, at) != 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @GuardedBy("lock")

@@ -87,8 +87,8 @@ public final class DiffStorage implements Closeable {
   @GuardedBy("lock")
   private boolean low;
 
-  @GuardedBy("lock")
-  private boolean full;
+  /** Whether the last try found no room; told once until a write succeeds. */
+  private volatile boolean full;
 
   @GuardedBy("lock")
   private boolean closed;
@@ -130,22 +130,22 @@ public final class DiffStorage implements Closeable {
    * Adds parts of a file or block device that is there; writers that wait for room go on.
    *
    * @param parts empty: all of it
+   * @param keeper remembers the ranges before they are used
    * @throws BlkSnapException {@code EINVAL} for a part that is not aligned to 8 sectors, ends
    *     beyond the file, overlaps another, or is too short; {@code EEXIST} when a whole file holds
    *     data; {@code EBUSY} when it is in use
    */
-  public void append(Path path, List<SectorRange> parts) throws IOException {
-    if (parts.isEmpty()) {
-      add(List.of(StorageRange.fixed(path, Optional.empty(), OptionalLong.empty())));
-      return;
-    }
+  public void append(Path path, List<SectorRange> parts, RangeKeeper keeper) throws IOException {
     List<StorageRange> opened = new ArrayList<>();
     boolean added = false;
     try {
+      if (parts.isEmpty()) {
+        opened.add(StorageRange.fixed(path, Optional.empty(), OptionalLong.empty()));
+      }
       for (SectorRange part : parts) {
         opened.add(openPart(path, part.bytes(), opened));
       }
-      add(opened);
+      add(opened, keeper);
       added = true;
     } finally {
       if (!added) {
@@ -177,8 +177,16 @@ public final class DiffStorage implements Closeable {
     return both;
   }
 
-  /** Writes the headers, then lets the ranges be used. On failure none was added. */
-  void add(List<StorageRange> added) throws IOException {
+  /** Remembers what a storage is made of, durably. */
+  public interface RangeKeeper {
+    void keep(DiffStorage storage, List<RangeDescription> ranges) throws IOException;
+  }
+
+  /**
+   * Writes the headers, has all ranges remembered, then lets them be used: a restart must know a
+   * range before a block is in it. On failure none was added.
+   */
+  void add(List<StorageRange> added, RangeKeeper keeper) throws IOException {
     lock.lock();
     try {
       List<StorageRange> all = new ArrayList<>(ranges);
@@ -202,7 +210,9 @@ public final class DiffStorage implements Closeable {
           grow(range);
         }
         range.write(0, new StorageHeader(snapshot, number, i).encode());
+        range.sync();
       }
+      keeper.keep(this, all.stream().map(StorageRange::description).toList());
       ranges = List.copyOf(all);
       low = false;
       full = false;
@@ -247,7 +257,6 @@ public final class DiffStorage implements Closeable {
         nowFull = !full;
         full = true;
       } else {
-        full = false;
         nowLow = checkLow(region.blocks);
       }
     } finally {
@@ -402,10 +411,17 @@ public final class DiffStorage implements Closeable {
   public void write(long location, ByteBuffer source) throws IOException {
     written = true;
     range(location).write(Location.block(location), source);
+    full = false;
   }
 
-  private StorageRange range(long location) {
-    return ranges.get(Location.range(location));
+  private StorageRange range(long location) throws BlkSnapException {
+    List<StorageRange> now = ranges;
+    int index = Location.range(location);
+    if (index >= now.size()) {
+      throw new BlkSnapException(
+          Errno.EIO, "range " + index + " of diff storage " + number + " is missing");
+    }
+    return now.get(index);
   }
 
   /** Makes what was written durable. */
@@ -443,6 +459,43 @@ public final class DiffStorage implements Closeable {
         // Only space is lost, and only until the file goes; a full or read-only disk must not stop
         // a destroy.
       }
+    }
+  }
+
+  /**
+   * Takes back a region that nothing was kept in, as if it had not been handed out where that is
+   * possible.
+   */
+  public void giveBack(Region region) {
+    lock.lock();
+    try {
+      boolean last =
+          Location.range(region.location) == currentRange
+              && Location.block(region.location) + region.blocks == nextBlock;
+      if (last) {
+        nextBlock -= region.blocks;
+        handedOutBlocks -= region.blocks;
+        liveBlocks -= region.blocks;
+        return;
+      }
+    } finally {
+      lock.unlock();
+    }
+    release(region.location, region.blocks);
+  }
+
+  /** A write found the file system below full, whatever the limit says. */
+  public void fullBelow() {
+    boolean nowFull;
+    lock.lock();
+    try {
+      nowFull = !full;
+      full = true;
+    } finally {
+      lock.unlock();
+    }
+    if (nowFull) {
+      listener.full(parameters.get(Parameter.DIFF_STORAGE_MINIMUM));
     }
   }
 

@@ -52,7 +52,11 @@ public final class StorageTable {
    *     with data; {@code EBUSY} when it is in use; what the file system says
    */
   public DiffStorage create(
-      UUID snapshot, Path path, OptionalLong limitBytes, StorageListener listener)
+      UUID snapshot,
+      Path path,
+      OptionalLong limitBytes,
+      StorageListener listener,
+      DiffStorage.RangeKeeper keeper)
       throws IOException {
     long least = 1L << parameters.get(Parameter.CHUNK_MINIMUM_SHIFT);
     if (limitBytes.isPresent() && limitBytes.getAsLong() < least) {
@@ -64,7 +68,7 @@ public final class StorageTable {
     DiffStorage storage = null;
     try {
       storage = enter(snapshot, listener);
-      storage.add(List.of(range));
+      storage.add(List.of(range), keeper);
       return storage;
     } catch (IOException | RuntimeException e) {
       range.remove();
@@ -95,9 +99,11 @@ public final class StorageTable {
   }
 
   /** Adds space to the storage of a snapshot; see {@link DiffStorage#append}. */
-  public void append(DiffStorage storage, Path path, List<SectorRange> parts) throws IOException {
+  public void append(
+      DiffStorage storage, Path path, List<SectorRange> parts, DiffStorage.RangeKeeper keeper)
+      throws IOException {
     check(path);
-    storage.append(path, parts);
+    storage.append(path, parts, keeper);
   }
 
   private FileStatus check(Path path) throws IOException {
@@ -106,7 +112,10 @@ public final class StorageTable {
       if (!status.isRegularFile() && !status.isBlockDevice() && !status.isDirectory()) {
         throw new BlkSnapException(
             Errno.EINVAL,
-            path + " is " + status.kind() + ", and cannot be diff storage: name a file, a directory or a block"
+            path
+                + " is "
+                + status.kind()
+                + ", and cannot be diff storage: name a file, a directory or a block"
                 + " device");
       }
       guard.check(path, status);
@@ -165,6 +174,20 @@ public final class StorageTable {
         }
       }
     }
+  }
+
+  /**
+   * Keeps the place of a storage that cannot be opened: its number must not be given to another one
+   * while a mapping may still name it. Reading from it is {@code EIO}, and there is never room in
+   * it.
+   */
+  public DiffStorage missing(int number, UUID snapshot, StorageListener listener)
+      throws BlkSnapException {
+    var storage = new DiffStorage(number, snapshot, parameters, listener);
+    if (!storages.compareAndSet(number, null, storage)) {
+      throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
+    }
+    return storage;
   }
 
   /**

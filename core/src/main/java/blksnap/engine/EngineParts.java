@@ -222,6 +222,7 @@ final class EngineParts {
     @Override
     public void init() throws IOException {
       var devices = new TrackerTable(config.stateDirectory().resolve("devices"), parameters, log);
+      SnapshotTable begun = null;
       boolean up = false;
       try {
         devices.start();
@@ -236,6 +237,7 @@ final class EngineParts {
                     log,
                     System::nanoTime,
                     InstantSource.system()));
+        begun = table;
         table.recover();
         trackers = devices;
         snapshots = table;
@@ -243,6 +245,9 @@ final class EngineParts {
         up = true;
       } finally {
         if (!up) {
+          if (begun != null) {
+            begun.leaveAll();
+          }
           devices.close();
         }
       }
@@ -256,7 +261,7 @@ final class EngineParts {
       SnapshotTable table = snapshots;
       TrackerTable devices = trackers;
       if (table != null) {
-        table.destroyAll();
+        table.destroyAll(config.serveControl()); // an embedded engine is here for one command only
       }
       exports.close();
       try {
@@ -265,6 +270,9 @@ final class EngineParts {
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
+      }
+      if (table != null) {
+        table.leaveAll();
       }
       if (devices != null) {
         devices.close();

@@ -63,7 +63,9 @@ public final class MappedFile implements Closeable {
    * @throws BlkSnapException {@code EINVAL} when the file is shorter, or is no regular file
    */
   public static MappedFile open(Path path, long bytes) throws IOException {
-    requirePositive(bytes);
+    if (bytes <= 0) {
+      throw new BlkSnapException(Errno.EBADMSG, path + " is empty");
+    }
     try (NativeFile file =
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.NOFOLLOW))) {
       FileStatus status = file.stat();

@@ -7,12 +7,14 @@ import blksnap.diffarea.AreaListener;
 import blksnap.diffarea.DiffArea;
 import blksnap.diffarea.ImageLayer;
 import blksnap.diffarea.ImageReader;
+import blksnap.error.Errno;
 import blksnap.eventqueue.Event;
 import blksnap.param.Parameter;
 import blksnap.snapimage.SnapImage;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Makes the areas and images of snapshots, in a take and in a recovery alike. */
 final class PartFactory {
@@ -45,29 +47,32 @@ final class PartFactory {
         listener(snapshot, device));
   }
 
-  DiffArea recover(Snapshot snapshot, String device, AreaConfig config) throws IOException {
+  DiffArea recover(Snapshot snapshot, String device, AreaConfig config, boolean powerLost)
+      throws IOException {
     return DiffArea.recover(
         config,
         snapshot.storage(),
         context.storages(),
         context.diffIo(),
-        listener(snapshot, device));
+        listener(snapshot, device),
+        powerLost);
   }
 
   private AreaListener listener(Snapshot snapshot, String device) {
-    return (cause, why) -> {
-      context
-          .log()
-          .error(
-              "snapshot "
-                  + snapshot.name()
-                  + ": image of "
-                  + device
-                  + " is corrupt ("
-                  + cause
-                  + "): "
-                  + why);
-      snapshot.events().post(new Event.Corrupted(device, cause));
+    String image = "snapshot " + snapshot.name() + ": image of " + device;
+    return new AreaListener() {
+      @Override
+      public void corrupted(Errno cause, String why) {
+        context.log().error(image + " is corrupt (" + cause + "): " + why);
+        snapshot.events().post(new Event.Corrupted(device, cause));
+      }
+
+      @Override
+      public void notRemembered(@Nullable String why) {
+        context
+            .log()
+            .error(image + ": its end could not be stored, a restart may not know it: " + why);
+      }
     };
   }
 
@@ -80,10 +85,7 @@ final class PartFactory {
         new SnapImage(
             new ImageLayer(reader),
             area.config().sizeBytes(),
-            (offset, length) -> {
-              frozen.mark(offset, length);
-              device.markChanged(offset, length);
-            });
+            (offset, length) -> device.markImage(frozen, offset, length));
     return new SnapshotPart.Taken(device.name(), area, frozen, image);
   }
 }

@@ -51,9 +51,11 @@ record SnapshotRecord(
   record Part(String device, Optional<Area> area) {}
 
   /**
+   * @param contentId of the device at the take
    * @param logged whether its mappings are kept beside this record
    */
-  record Area(UUID id, long sizeBytes, int chunkShift, boolean logged, boolean syncEach) {}
+  record Area(
+      UUID id, UUID contentId, long sizeBytes, int chunkShift, boolean logged, boolean syncEach) {}
 
   SnapshotRecord {
     parts = List.copyOf(parts);
@@ -66,6 +68,7 @@ record SnapshotRecord(
       part.area.ifPresent(area ->
           entry
               .put("area", area.id.toString())
+              .put("content_id", area.contentId.toString())
               .put("size", area.sizeBytes)
               .put("chunk_shift", area.chunkShift)
               .put("logged", area.logged)
@@ -101,6 +104,7 @@ record SnapshotRecord(
               ? Optional.of(
                   new Area(
                       entry.uuid("area"),
+                      entry.uuid("content_id"),
                       entry.number("size"),
                       entry.smallNumber("chunk_shift"),
                       entry.flag("logged"),

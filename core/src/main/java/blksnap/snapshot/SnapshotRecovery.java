@@ -1,6 +1,7 @@
 package blksnap.snapshot;
 
 import blksnap.cbt.CbtSnapshot;
+import blksnap.diffarea.AreaChain;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
 import blksnap.diffstorage.DiffStorage;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,6 +40,7 @@ final class SnapshotRecovery {
   private final Supplier<EventQueue> newEvents;
   private final Map<UUID, EventQueue> events = new HashMap<>();
   private final Map<Integer, DiffStorage> storages = new HashMap<>();
+  private final Set<DiffStorage> missing = new HashSet<>();
   private long highestSequence;
 
   SnapshotRecovery(
@@ -67,7 +70,8 @@ final class SnapshotRecovery {
 
   /** The snapshots that stand again. */
   List<Snapshot> run() throws IOException {
-    List<SnapshotRecord> records = new ArrayList<>(store.records());
+    SnapshotStore.Records stored = store.records();
+    List<SnapshotRecord> records = new ArrayList<>(stored.whole());
     records.sort(Comparator.comparingLong(SnapshotRecord::sequence));
     for (SnapshotRecord record : records) {
       events.put(record.id(), newEvents.get());
@@ -77,6 +81,9 @@ final class SnapshotRecovery {
     List<Found> found = new ArrayList<>();
     for (SnapshotRecord record : records) {
       find(record).ifPresent(found::add);
+    }
+    for (String device : stored.devicesOfDamaged()) {
+      corruptOlder(device, "the record of a snapshot of the device is damaged");
     }
     claimBlocks();
     List<Snapshot> standing = new ArrayList<>();
@@ -95,6 +102,10 @@ final class SnapshotRecovery {
     return highestSequence;
   }
 
+  /**
+   * A storage that cannot be opened keeps its place: what lies in it is EIO, and its number is not
+   * given away.
+   */
   private void openStorages(List<SnapshotRecord> records) throws IOException {
     Map<UUID, SnapshotRecord> owners = new HashMap<>();
     records.forEach(record -> owners.put(record.id(), record));
@@ -102,19 +113,16 @@ final class SnapshotRecovery {
       SnapshotRecord owner = owners.get(record.snapshot());
       EventQueue queue = events.computeIfAbsent(record.snapshot(), id -> newEvents.get());
       String name = owner == null ? record.snapshot().toString() : nameOf(owner);
+      StorageListener listener = listeners.apply(name, queue);
+      DiffStorage storage;
       try {
-        DiffStorage storage =
+        if (record.damage().isPresent()) {
+          throw record.damage().get();
+        }
+        storage =
             context
                 .storages()
-                .reopen(
-                    record.number(),
-                    record.snapshot(),
-                    record.ranges(),
-                    listeners.apply(name, queue));
-        storages.put(record.number(), storage);
-        if (owner == null) {
-          storage.disown();
-        }
+                .reopen(record.number(), record.snapshot(), record.ranges(), listener);
       } catch (IOException e) {
         context
             .log()
@@ -123,11 +131,14 @@ final class SnapshotRecovery {
                     + record.number()
                     + " of snapshot "
                     + name
-                    + " is lost: "
+                    + " is missing: "
                     + e.getMessage());
-        if (owner == null) {
-          store.forgetStorage(record.number());
-        }
+        storage = context.storages().missing(record.number(), record.snapshot(), listener);
+        missing.add(storage);
+      }
+      storages.put(record.number(), storage);
+      if (owner == null) {
+        storage.disown();
       }
     }
   }
@@ -138,15 +149,14 @@ final class SnapshotRecovery {
 
   private Optional<Found> find(SnapshotRecord record) throws IOException {
     DiffStorage storage = storages.get(record.storage());
-    EventQueue queue = events.get(record.id());
-    if (storage == null || queue == null) {
-      context.log().error("snapshot " + nameOf(record) + " is lost with its diff storage");
-      for (SnapshotRecord.Part part : record.parts()) {
-        corruptOlder(part.device(), "a newer snapshot is lost with its diff storage");
-      }
-      store.forget(record.id());
-      store.clear(record.id());
-      return Optional.empty();
+    EventQueue queue = events.computeIfAbsent(record.id(), id -> newEvents.get());
+    if (storage == null) { // its record is gone
+      storage =
+          context
+              .storages()
+              .missing(record.storage(), record.id(), listeners.apply(nameOf(record), queue));
+      storages.put(record.storage(), storage);
+      missing.add(storage);
     }
     boolean taken = record.phase() != SnapshotRecord.Phase.CREATED;
     var snapshot =
@@ -193,32 +203,49 @@ final class SnapshotRecovery {
     if (!area.logged()) {
       return new SnapshotPart.Lost(device, Errno.ENODATA); // it was to live in memory only
     }
+    boolean powerLost = !record.bootId().equals(BootId.read());
     AreaConfig config = factory.config(snapshot, device, area);
     DiffArea found;
+    try {
+      found = factory.recover(snapshot, device, config, powerLost);
+    } catch (IOException | RuntimeException e) { // whatever a damaged file makes of itself
+      return lose(snapshot, device, e);
+    }
     CbtSnapshot frozen;
     try {
-      found = factory.recover(snapshot, device, config);
       frozen = CbtSnapshot.open(store.part(record.id(), device).resolve("frozen"));
-    } catch (BlkSnapException e) {
-      context
-          .log()
-          .error("snapshot " + snapshot.name() + ": " + device + " is lost: " + e.sentence());
-      corruptOlder(device, "a newer snapshot of the device is lost");
-      return new SnapshotPart.Lost(device, e.errno());
+    } catch (IOException | RuntimeException e) {
+      boolean untouched = found.isEmpty();
+      found.close();
+      if (record.phase() == SnapshotRecord.Phase.TAKING && untouched) {
+        return new SnapshotPart.Named(device); // the take did not come to its instant
+      }
+      return lose(snapshot, device, e);
     }
     TrackedDevice tracked = attached.get().device();
     tracked.gate().close();
     try {
       tracked.chain().add(found);
+      tracked.join(frozen);
     } finally {
       tracked.gate().open();
     }
-    if (!attached.get().sameContent()) {
+    if (!attached.get().contentId().equals(area.contentId())) {
       found.corrupt(Errno.EIO, "the device was changed by others meanwhile");
-    } else if (!area.syncEach() && !record.bootId().equals(BootId.read())) {
+    } else if (!area.syncEach() && powerLost) {
       found.corrupt(Errno.EIO, "power was lost, which its durability does not survive");
+    } else if (missing.contains(snapshot.storage()) && !found.isCondemned()) {
+      found.corrupt(Errno.EIO, "its diff storage is missing");
     }
     return factory.part(tracked, found, frozen);
+  }
+
+  private SnapshotPart lose(Snapshot snapshot, String device, Exception why) {
+    context
+        .log()
+        .error("snapshot " + snapshot.name() + ": " + device + " is lost: " + why.getMessage());
+    corruptOlder(device, "a newer snapshot of the device is lost");
+    return new SnapshotPart.Lost(device, why instanceof BlkSnapException e ? e.errno() : Errno.EIO);
   }
 
   /** Areas that may have leaned on one that is lost. */
@@ -242,18 +269,27 @@ final class SnapshotRecovery {
   /** Undoes a take, or finishes a destroy. */
   private Optional<Snapshot> finish(Found found) throws IOException {
     Set<String> devices = new HashSet<>();
+    Map<DiffArea, Optional<DiffArea>> dissolved = new LinkedHashMap<>();
     for (SnapshotPart part : found.parts) {
       devices.add(part.device());
       if (part instanceof SnapshotPart.Taken taken) {
-        SnapshotTable.dissolve(context.trackers().find(part.device()).device(), taken.area());
+        TrackedDevice device = context.trackers().find(part.device()).device();
+        dissolved.put(
+            taken.area(), Optional.ofNullable(SnapshotTable.dissolve(device, taken.area())));
+        device.leave(taken.frozen());
         taken.frozen().close();
         taken.area().close();
+      } else if (part instanceof SnapshotPart.Lost) {
+        context.trackers().breakContent(part.device());
       }
     }
     if (found.record.phase() != SnapshotRecord.Phase.TAKING) {
+      found.snapshot.storage().disown();
+    }
+    dissolved.forEach((area, older) -> AreaChain.releaseAfter(area, older.orElse(null)));
+    if (found.record.phase() != SnapshotRecord.Phase.TAKING) {
       store.forget(found.record.id());
       store.clear(found.record.id());
-      found.snapshot.storage().disown();
       context.log().info("snapshot " + found.snapshot.name() + ": its destruction is finished");
       return Optional.empty();
     }

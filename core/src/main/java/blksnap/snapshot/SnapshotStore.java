@@ -16,6 +16,9 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -100,10 +103,19 @@ final class SnapshotStore {
   }
 
   /**
+   * What was found of snapshots.
+   *
+   * @param devicesOfDamaged devices of snapshots whose record cannot be read: older snapshots of
+   *     theirs may have leaned on them
+   */
+  record Records(List<SnapshotRecord> whole, Set<String> devicesOfDamaged) {}
+
+  /**
    * Every record; what has none was forgotten and is cleared, what is damaged is named in the log.
    */
-  List<SnapshotRecord> records() throws IOException {
+  Records records() throws IOException {
     List<SnapshotRecord> records = new ArrayList<>();
+    Set<String> damaged = new TreeSet<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(snapshots)) {
       for (Path entry : entries) {
         try {
@@ -113,19 +125,31 @@ final class SnapshotStore {
             deleteTree(entry);
           } else {
             log.error("snapshot " + entry.getFileName() + " is lost: " + e.sentence());
+            try (DirectoryStream<Path> parts =
+                Files.newDirectoryStream(entry, part -> Files.isDirectory(part))) {
+              parts.forEach(part -> damaged.add(part.getFileName().toString()));
+            }
           }
         }
       }
     }
-    return records;
+    return new Records(records, damaged);
   }
 
-  /** What to open a storage again with. */
-  record StorageRecord(int number, UUID snapshot, List<RangeDescription> ranges) {}
+  /**
+   * What to open a storage again with.
+   *
+   * @param damage why the record cannot be read; the number is that of its file then
+   */
+  record StorageRecord(
+      int number,
+      UUID snapshot,
+      List<RangeDescription> ranges,
+      Optional<BlkSnapException> damage) {}
 
-  void save(DiffStorage storage) throws IOException {
+  void save(DiffStorage storage, List<RangeDescription> described) throws IOException {
     List<Fields> ranges = new ArrayList<>();
-    for (RangeDescription range : storage.describe()) {
+    for (RangeDescription range : described) {
       ranges.add(
           new Fields()
               .put("path", range.path())
@@ -153,7 +177,12 @@ final class SnapshotStore {
         try {
           records.add(storageRecord(StateFile.read(entry)));
         } catch (BlkSnapException e) {
-          log.error("diff storage record " + entry.getFileName() + " is lost: " + e.sentence());
+          try {
+            int number = Integer.parseInt(entry.getFileName().toString());
+            records.add(new StorageRecord(number, new UUID(0, 0), List.of(), Optional.of(e)));
+          } catch (NumberFormatException notOurs) {
+            log.warning("diff storage record " + entry.getFileName() + " is left alone");
+          }
         }
       }
     }
@@ -171,6 +200,7 @@ final class SnapshotStore {
               range.flag("growable"),
               range.flag("made")));
     }
-    return new StorageRecord(fields.smallNumber("number"), fields.uuid("snapshot"), ranges);
+    return new StorageRecord(
+        fields.smallNumber("number"), fields.uuid("snapshot"), ranges, Optional.empty());
   }
 }

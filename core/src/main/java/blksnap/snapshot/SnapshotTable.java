@@ -16,10 +16,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -39,6 +41,9 @@ public final class SnapshotTable {
   private final PartFactory factory;
   private final Map<UUID, Snapshot> snapshots = new ConcurrentHashMap<>();
   private final AtomicLong sequence = new AtomicLong();
+
+  /** Those of an earlier engine; written by recovery alone. */
+  private final Set<UUID> foundAgain = ConcurrentHashMap.newKeySet();
 
   /**
    * Excludes create, add and detach from each other, so that a device in a snapshot stays attached.
@@ -62,6 +67,7 @@ public final class SnapshotTable {
       var recovery = new SnapshotRecovery(context, store, factory, this::listener, this::events);
       for (Snapshot snapshot : recovery.run()) {
         snapshots.put(snapshot.id(), snapshot);
+        foundAgain.add(snapshot.id());
       }
       sequence.set(recovery.highestSequence());
       removeUnusedStorages();
@@ -115,7 +121,9 @@ public final class SnapshotTable {
       EventQueue events = events();
       String name = config.name().isEmpty() ? id.toString() : config.name();
       DiffStorage storage =
-          context.storages().create(id, storagePath, limitBytes, listener(name, events));
+          context
+              .storages()
+              .create(id, storagePath, limitBytes, listener(name, events), store::save);
       List<SnapshotPart> parts = new ArrayList<>();
       devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
       var view =
@@ -123,7 +131,6 @@ public final class SnapshotTable {
       var snapshot = new Snapshot(id, config, storage, events, view);
       boolean saved = false;
       try {
-        store.save(storage);
         store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(parts)));
         saved = true;
       } finally {
@@ -285,8 +292,7 @@ public final class SnapshotTable {
       if (snapshot.view().state() == Snapshot.State.DESTROYED) {
         snapshot.require(Snapshot.State.TAKEN);
       }
-      context.storages().append(snapshot.storage(), path, parts);
-      store.save(snapshot.storage());
+      context.storages().append(snapshot.storage(), path, parts, store::save);
     } finally {
       snapshot.lock().unlock();
     }
@@ -369,15 +375,20 @@ public final class SnapshotTable {
   private void undo(Snapshot snapshot, SnapshotTake take, boolean frozen) throws IOException {
     if (frozen) {
       for (SnapshotTake.Prepared p : take.prepared()) {
-        dissolve(p.device, p.diffArea);
+        AreaChain.releaseAfter(p.diffArea, dissolve(p.device, p.diffArea));
       }
     }
-    take.discard();
     store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(snapshot.view().parts())));
+    take.discard(); // after the record: a restart does not look for the files of a created snapshot
   }
 
-  /** Takes an area out of its chain; its older neighbour gets what it lacks. */
-  static void dissolve(TrackedDevice device, DiffArea area) {
+  /**
+   * Takes an area out of its chain; its older neighbour gets what it lacks. What nobody needs is
+   * still to be released.
+   *
+   * @return the older neighbour, or null
+   */
+  static @Nullable DiffArea dissolve(TrackedDevice device, DiffArea area) {
     AreaChain chain = device.chain();
     area.condemn();
     device.gate().close();
@@ -395,7 +406,7 @@ public final class SnapshotTable {
     } finally {
       device.gate().open();
     }
-    AreaChain.releaseAfter(area, older);
+    return older;
   }
 
   /**
@@ -427,9 +438,19 @@ public final class SnapshotTable {
         taken.add(t);
       }
     }
+    Map<DiffArea, Optional<DiffArea>> dissolved = new LinkedHashMap<>();
     for (SnapshotPart.Taken part : taken) {
-      dissolve(context.trackers().find(part.device()).device(), part.area());
+      TrackedDevice device = context.trackers().find(part.device()).device();
+      if (device.chain().contains(part.area())) { // a destroy that failed may have come past it
+        dissolved.put(part.area(), Optional.ofNullable(dissolve(device, part.area())));
+      }
+      device.leave(part.frozen());
       part.frozen().close();
+    }
+    for (SnapshotPart part : snapshot.view().parts()) {
+      if (part instanceof SnapshotPart.Lost) {
+        context.trackers().breakContent(part.device());
+      }
     }
     snapshot.become(
         new Snapshot.View(
@@ -437,6 +458,7 @@ public final class SnapshotTable {
     snapshots.remove(snapshot.id());
     snapshot.events().close();
     snapshot.storage().disown();
+    dissolved.forEach((area, older) -> AreaChain.releaseAfter(area, older.orElse(null)));
     IOException failure = null;
     try {
       store.forget(snapshot.id());
@@ -475,14 +497,44 @@ public final class SnapshotTable {
     }
   }
 
-  /** Destroys every snapshot; goes on when one fails. */
-  public void destroyAll() {
+  /**
+   * Destroys every snapshot; goes on when one fails.
+   *
+   * @param found also those of an earlier engine; else they are only closed, for the next load to
+   *     find
+   */
+  public void destroyAll(boolean found) {
     for (Snapshot snapshot : all()) {
+      if (!found && foundAgain.contains(snapshot.id())) {
+        continue;
+      }
       try {
         destroy(snapshot);
       } catch (IOException e) {
         context.log().error("snapshot " + snapshot.name() + ": " + e.getMessage());
       }
     }
+  }
+
+  /** Closes what is still there without destroying it; nobody may use a device any more. */
+  public void leaveAll() {
+    for (Snapshot snapshot : all()) {
+      for (SnapshotPart part : snapshot.view().parts()) {
+        if (part instanceof SnapshotPart.Taken taken) {
+          taken.image().close();
+          taken.frozen().close();
+          taken.area().close();
+        }
+      }
+      snapshot.events().close();
+    }
+    for (DiffStorage storage : context.storages().all()) {
+      try {
+        storage.close();
+      } catch (IOException e) {
+        context.log().warning("diff storage was not closed: " + e.getMessage());
+      }
+    }
+    snapshots.clear();
   }
 }

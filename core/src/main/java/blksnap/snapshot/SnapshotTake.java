@@ -94,7 +94,7 @@ final class SnapshotTake {
    * A snapshot that still stands needs what this one will preserve, at the durability that it was
    * promised.
    */
-  private SnapshotRecord.Area area(TrackedDevice device) {
+  private SnapshotRecord.Area area(TrackedDevice device) throws IOException {
     boolean logged = snapshot.config().durability() != Durability.NONE;
     boolean syncEach = snapshot.config().durability() == Durability.POWER;
     for (DiffArea older : device.chain().areas()) {
@@ -107,7 +107,8 @@ final class SnapshotTake {
             size,
             context.parameters().getInt(Parameter.CHUNK_MINIMUM_SHIFT),
             context.parameters().get(Parameter.CHUNK_MAXIMUM_COUNT));
-    return new SnapshotRecord.Area(UUID.randomUUID(), size, shift, logged, syncEach);
+    UUID content = context.trackers().find(device.name()).contentId();
+    return new SnapshotRecord.Area(UUID.randomUUID(), content, size, shift, logged, syncEach);
   }
 
   List<Prepared> prepared() {
@@ -126,7 +127,7 @@ final class SnapshotTake {
    *
    * @return how long writers were held, in nanoseconds
    */
-  long freeze() {
+  long freeze() throws IOException {
     long start = context.nanoClock().getAsLong();
     int closed = 0;
     boolean done = false;
@@ -138,12 +139,14 @@ final class SnapshotTake {
       for (Prepared p : prepared) {
         p.device.map().freezeInto(p.frozen);
         p.device.chain().add(p.diffArea);
+        p.device.join(p.frozen);
       }
       done = true;
     } finally {
       for (Prepared p : prepared) {
         if (!done && p.device.chain().areas().contains(p.diffArea)) {
           p.device.chain().unlink(p.diffArea); // no writer passed yet, so it holds nothing
+          p.device.leave(p.frozen);
         }
       }
       while (closed > 0) {
@@ -153,10 +156,15 @@ final class SnapshotTake {
     return context.nanoClock().getAsLong() - start;
   }
 
-  /** Makes what the snapshot stands on durable, if it was promised to survive a power loss. */
+  /**
+   * Makes the number of the take durable, which clients will remember; and what the snapshot stands
+   * on, with what was written to the devices before it, if it was promised to survive a power loss.
+   */
   void force() throws IOException {
     for (Prepared p : prepared) {
+      p.device.forceMapState();
       if (p.area.syncEach()) {
+        p.device.flush();
         p.frozen.force();
         p.diffArea.force();
         StateFile.syncDirectory(store.part(snapshot.id(), p.device.name()));
@@ -167,6 +175,7 @@ final class SnapshotTake {
   /** Removes the files of a take that did not come to its instant. */
   void discard() throws IOException {
     for (Prepared p : prepared) {
+      p.device.leave(p.frozen);
       p.frozen.close();
       p.diffArea.close();
       store.clearPart(snapshot.id(), p.device.name());

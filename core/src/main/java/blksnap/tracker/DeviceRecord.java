@@ -12,6 +12,8 @@ import java.util.UUID;
  * @param attached whether the next load attaches it again
  * @param clean whether it was closed in order: the stamps are then those of its last moment
  * @param bootId of the machine when it was last in use
+ * @param contentId stays while every change of the content came through us; an area of another one
+ *     is corrupt
  */
 record DeviceRecord(
     String path,
@@ -20,6 +22,7 @@ record DeviceRecord(
     boolean attached,
     boolean clean,
     UUID bootId,
+    UUID contentId,
     Stamps stamps) {
 
   /** By what a changed file is known. */
@@ -55,7 +58,11 @@ record DeviceRecord(
   }
 
   DeviceRecord closed(boolean stayAttached, boolean inOrder, Stamps now) {
-    return new DeviceRecord(path, readOnly, direct, stayAttached, inOrder, bootId, now);
+    return new DeviceRecord(path, readOnly, direct, stayAttached, inOrder, bootId, contentId, now);
+  }
+
+  DeviceRecord withContent(UUID id) {
+    return new DeviceRecord(path, readOnly, direct, attached, clean, bootId, id, stamps);
   }
 
   Fields toFields() {
@@ -66,6 +73,7 @@ record DeviceRecord(
         .put("attached", attached)
         .put("clean", clean)
         .put("boot_id", bootId.toString())
+        .put("content_id", contentId.toString())
         .put("device", stamps.device)
         .put("inode", stamps.inode)
         .put("rdevice", stamps.rdevice)
@@ -82,6 +90,7 @@ record DeviceRecord(
         fields.flag("attached"),
         fields.flag("clean"),
         fields.uuid("boot_id"),
+        fields.uuid("content_id"),
         new Stamps(
             fields.number("device"),
             fields.number("inode"),

@@ -1,6 +1,7 @@
 package blksnap.tracker;
 
 import blksnap.cbt.CbtMap;
+import blksnap.cbt.CbtSnapshot;
 import blksnap.cbt.WriteIntent;
 import blksnap.device.BlockDevice;
 import blksnap.device.ResizableDevice;
@@ -15,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
@@ -55,6 +57,15 @@ public final class TrackedDevice implements BlockDevice {
 
   /** Set with the gate closed; read inside it. */
   private volatile boolean closed;
+
+  /** A mark could not be stored: what the map says is not to be trusted any more. */
+  private volatile boolean mapBroken;
+
+  /**
+   * The frozen maps of the snapshots that hold the device, oldest first; joined with the gate
+   * closed.
+   */
+  private final CopyOnWriteArrayList<CbtSnapshot> frozenMaps = new CopyOnWriteArrayList<>();
 
   /**
    * What is marked.
@@ -250,7 +261,14 @@ public final class TrackedDevice implements BlockDevice {
 
   private void mark(long offset, long length) {
     Tracking now = tracking;
-    now.map.mark(offset, length);
+    try {
+      now.map.mark(offset, length);
+    } catch (InternalError e) { // the state directory's disk failed under the mapping
+      if (!mapBroken) {
+        mapBroken = true;
+        log.error("device " + name + ": its change map is broken: " + e.getMessage());
+      }
+    }
     openRegions(
         now.intent, offset, length); // again, after the mark: a checkpoint may have come between
   }
@@ -260,7 +278,7 @@ public final class TrackedDevice implements BlockDevice {
       intent.open(offset, length);
     } catch (IllegalStateException e) {
       log.debug("device " + name + ": its write-intent record was exchanged meanwhile");
-    } catch (IOException e) {
+    } catch (IOException | InternalError e) {
       if (intentFailed.compareAndSet(false, true)) {
         log.error("device " + name + ": a power loss may now lose change marks: " + e.getMessage());
       }
@@ -279,7 +297,7 @@ public final class TrackedDevice implements BlockDevice {
     }
     try {
       chain.preserve(offset, length);
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError | InternalError e) {
       Errno cause =
           e instanceof BlkSnapException refused
               ? refused.errno()
@@ -308,6 +326,35 @@ public final class TrackedDevice implements BlockDevice {
       full.awaitRoom(ROOM_POLL_MILLIS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the next try gives up waiting
+    }
+  }
+
+  /**
+   * A snapshot was taken, or found again: what is written to older images is marked in its map too.
+   */
+  public void join(CbtSnapshot frozen) {
+    frozenMaps.add(frozen);
+  }
+
+  /** A snapshot goes. */
+  public void leave(CbtSnapshot frozen) {
+    frozenMaps.remove(frozen);
+  }
+
+  /**
+   * Marks what is about to be written to the image of {@code frozen}'s snapshot: in that map, in
+   * the live one, and in those frozen since, which did not see it. The live one first: a take in
+   * between has either seen the mark or joined.
+   */
+  public void markImage(CbtSnapshot frozen, long offset, long length) throws IOException {
+    markChanged(offset, length);
+    boolean reached = false;
+    for (CbtSnapshot map : frozenMaps) {
+      reached |= map == frozen;
+      long inside = Math.min(length, map.geometry().capacityBytes() - offset);
+      if (reached && inside > 0) {
+        map.markIfOpen(offset, inside);
+      }
     }
   }
 
@@ -378,12 +425,27 @@ public final class TrackedDevice implements BlockDevice {
     }
   }
 
+  /** Makes the numbers of the map durable. */
+  public void forceMapState() throws IOException {
+    checkpointLock.lock();
+    try {
+      if (!closed) {
+        tracking.map.forceState();
+      }
+    } finally {
+      checkpointLock.unlock();
+    }
+  }
+
   /** Reads the map while it cannot be exchanged or closed. */
   public <T> T readMap(Function<CbtMap, T> reader) throws BlkSnapException {
     gate.enter();
     try {
       if (closed) {
         throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
+      }
+      if (mapBroken) {
+        throw new BlkSnapException(Errno.EIO, "the change map of " + name + " is broken");
       }
       return reader.apply(tracking.map);
     } finally {

@@ -71,9 +71,11 @@ final class TrackerStore {
    * Opens the map of a device, or makes one of a new generation where the old one cannot be
    * trusted; then remembers that the device is in use.
    *
-   * @param fresh what to remember from now on
+   * @param fresh what to remember from now on; its content id counts unless the content of before
+   *     goes on
+   * @param keepContent whether areas of earlier takes may go on with this content
    */
-  Opened open(String name, DeviceRecord fresh) throws IOException {
+  Opened open(String name, DeviceRecord fresh, boolean keepContent) throws IOException {
     Path home = directory.resolve(name);
     Files.createDirectories(home);
     Optional<DeviceRecord> before;
@@ -86,10 +88,13 @@ final class TrackerStore {
     Opened opened =
         before.isPresent()
             ? resume(name, before.get(), fresh)
-            : new Opened(create(home, fresh.stamps()), false);
+            : new Opened(create(home, fresh.stamps()), fresh.contentId());
+    if (!keepContent) {
+      opened = new Opened(opened.tracking(), fresh.contentId());
+    }
     boolean saved = false;
     try {
-      save(name, fresh);
+      save(name, fresh.withContent(opened.contentId()));
       saved = true;
       return opened;
     } finally {
@@ -101,9 +106,9 @@ final class TrackerStore {
   }
 
   /**
-   * @param continued whether the map of before goes on
+   * @param contentId that of before where the content goes on
    */
-  record Opened(TrackedDevice.Tracking tracking, boolean continued) {}
+  record Opened(TrackedDevice.Tracking tracking, UUID contentId) {}
 
   private Opened resume(String name, DeviceRecord before, DeviceRecord fresh) throws IOException {
     Path home = directory.resolve(name);
@@ -124,7 +129,7 @@ final class TrackerStore {
               : new Continuity.Broken("its map is for another size");
       switch (continuity) {
         case Continuity.Exact() -> {
-          return new Opened(new TrackedDevice.Tracking(map, intent), true);
+          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId());
         }
         case Continuity.AfterPowerLoss() -> {
           for (ByteRange range : intent.openRanges()) {
@@ -137,7 +142,7 @@ final class TrackerStore {
                   + ": after a power loss "
                   + intent.openRanges().size()
                   + " regions count as changed");
-          return new Opened(new TrackedDevice.Tracking(map, intent), true);
+          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId());
         }
         case Continuity.Broken(String why) -> reason = why;
       }
@@ -154,7 +159,7 @@ final class TrackerStore {
       intent.close();
     }
     log.warning("device " + name + ": a new generation, since " + reason);
-    return new Opened(create(home, fresh.stamps()), false);
+    return new Opened(create(home, fresh.stamps()), fresh.contentId());
   }
 
   private TrackedDevice.Tracking create(Path home, Stamps stamps) throws IOException {

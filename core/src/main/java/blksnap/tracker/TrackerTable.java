@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -51,7 +52,7 @@ public final class TrackerTable implements Closeable {
   /**
    * One device and how it was attached.
    *
-   * @param sameContent whether nobody but this engine wrote it since it was last attached
+   * @param contentId stays while nobody but this engine changes it
    * @param warnings what its opening had to say
    */
   public record Attached(
@@ -59,7 +60,7 @@ public final class TrackerTable implements Closeable {
       FileBlockDevice original,
       String path,
       boolean direct,
-      boolean sameContent,
+      UUID contentId,
       List<String> warnings) {
     public String name() {
       return device.name();
@@ -87,10 +88,10 @@ public final class TrackerTable implements Closeable {
         DeviceRecord record = entry.getValue();
         if (record.attached()) {
           try {
-            open(entry.getKey(), Path.of(record.path()), record.readOnly(), record.direct());
-          } catch (BlkSnapException e) {
+            open(entry.getKey(), Path.of(record.path()), record.readOnly(), record.direct(), true);
+          } catch (IOException | RuntimeException e) { // one device must not keep the others away
             log.error(
-                "tracker: device " + entry.getKey() + " is not attached again: " + e.sentence());
+                "tracker: device " + entry.getKey() + " is not attached again: " + e.getMessage());
           }
         }
       }
@@ -148,7 +149,8 @@ public final class TrackerTable implements Closeable {
             Errno.ENOSPC, MAX_DEVICES + " devices are attached, the most there can be");
       }
       requireNotAttached(path);
-      Attached device = open(chosen, path, readOnly, direct);
+      // Its content is new to us: areas of snapshots that lost the device cannot go on with it.
+      Attached device = open(chosen, path, readOnly, direct, false);
       log.info("tracker: attached " + path + " as " + chosen);
       return device;
     } finally {
@@ -180,7 +182,8 @@ public final class TrackerTable implements Closeable {
   }
 
   @GuardedBy("changeLock")
-  private Attached open(String name, Path path, boolean readOnly, boolean direct)
+  private Attached open(
+      String name, Path path, boolean readOnly, boolean direct, boolean keepContent)
       throws IOException {
     FileBlockDevice.Cache cache =
         direct ? FileBlockDevice.Cache.DIRECT : FileBlockDevice.Cache.WRITEBACK;
@@ -196,12 +199,13 @@ public final class TrackerTable implements Closeable {
               true,
               false,
               TrackerStore.bootId(),
+              UUID.randomUUID(),
               Stamps.of(original.status(), original.sizeBytes()));
-      TrackerStore.Opened tracked = store.open(name, record);
+      TrackerStore.Opened tracked = store.open(name, record, keepContent);
       var device = new TrackedDevice(name, original, tracked.tracking(), log);
       var entry =
           new Attached(
-              device, original, path.toString(), direct, tracked.continued(), original.warnings());
+              device, original, path.toString(), direct, tracked.contentId(), original.warnings());
       attached.put(name, entry);
       entry.warnings().forEach(warning -> log.warning("device " + name + ": " + warning));
       opened = true;
@@ -251,6 +255,22 @@ public final class TrackerTable implements Closeable {
     }
   }
 
+  /**
+   * Remembers that areas of earlier takes, which are being dropped without having handed down,
+   * cannot be missed: older ones of the device must not go on.
+   */
+  public void breakContent(String name) throws IOException {
+    changeLock.lock();
+    try {
+      Optional<DeviceRecord> record = store.record(name);
+      if (record.isPresent() && !attached.containsKey(name)) {
+        store.save(name, record.get().withContent(UUID.randomUUID()));
+      }
+    } finally {
+      changeLock.unlock();
+    }
+  }
+
   /** Changes the size of a device and of what is tracked of it. */
   public void resize(String name, long newSizeBytes) throws IOException {
     changeLock.lock();
@@ -274,6 +294,7 @@ public final class TrackerTable implements Closeable {
         true,
         false,
         TrackerStore.bootId(),
+        device.contentId(),
         Stamps.of(original.status(), original.sizeBytes()));
   }
 
@@ -320,10 +341,11 @@ public final class TrackerTable implements Closeable {
       for (Attached device : all()) {
         try {
           close(device, true);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
           log.error("device " + device.name() + " was not closed in order: " + e.getMessage());
+          failure =
+              e instanceof IOException io ? io : new BlkSnapException(Errno.EIO, e.toString(), e);
           device.device().close();
-          failure = e;
         }
         attached.remove(device.name());
       }

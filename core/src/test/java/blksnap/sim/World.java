@@ -116,7 +116,7 @@ public final class World implements Closeable {
 
   @Override
   public void close() throws IOException {
-    snapshots.destroyAll();
+    snapshots.destroyAll(true);
     trackers.close();
   }
 }
