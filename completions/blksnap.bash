@@ -4,7 +4,7 @@
 _blksnap_commands() {
     reply=()
     case "$1" in
-    '') reply=(load unload modinfo version dmesg param attach detach devices cbt snapshot status cat shell completion help) ;;
+    '') reply=(load unload modinfo version dmesg param attach detach devices cbt snapshot status cat shell demo completion help) ;;
     'cbt') reply=(info map mark) ;;
     'param') reply=(list get set) ;;
     'snapshot') reply=(create add append-storage take list info images wait watch destroy) ;;
@@ -16,6 +16,7 @@ _blksnap_options() {
     '') reply=(--version -V) ;;
     'attach') reply=(--cache --name --read-only) ;;
     'cbt map') reply=(--raw --since --until) ;;
+    'demo') reply=(--disk --keep --size) ;;
     'dmesg') reply=(--follow -w) ;;
     'load') reply=(--config --foreground --tcp) ;;
     'snapshot append-storage') reply=(--range) ;;
@@ -37,6 +38,8 @@ _blksnap_value() {
     'cbt map --since') kind=snapshot ;;
     'cbt map --until') kind=snapshot ;;
     'cbt map --raw') kind=file ;;
+    'demo --disk') kind=file ;;
+    'demo --size') kind=other ;;
     'load --config') kind=file ;;
     'load --tcp') kind=other ;;
     'snapshot append-storage --range') kind=other ;;

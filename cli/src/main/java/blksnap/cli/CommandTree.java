@@ -27,6 +27,7 @@ import blksnap.cli.command.StatusCommand;
 import blksnap.cli.command.UnloadCommand;
 import blksnap.cli.command.VersionCommand;
 import blksnap.cli.daemon.LoadCommand;
+import blksnap.cli.demo.DemoCommand;
 import blksnap.cli.reference.CompletionCommand;
 import blksnap.cli.reference.HelpLayout;
 import blksnap.cli.repl.ShellCommand;
@@ -73,6 +74,7 @@ public final class CommandTree {
           "status",
           "cat",
           "shell",
+          "demo",
           "completion");
 
   private static final String SHELL = "shell";
@@ -203,6 +205,7 @@ public final class CommandTree {
       case "status" -> new StatusCommand(context);
       case "cat" -> new CatCommand(context);
       case "shell" -> new ShellCommand(context, inner -> new CommandTree(inner).withoutShell());
+      case "demo" -> new DemoCommand(context);
       case "completion" -> new CompletionCommand(context, this::full);
       default -> throw new IllegalArgumentException("no command " + command);
     };

@@ -64,7 +64,7 @@ final class ReferenceTest {
       quoteCharacter = '"',
       textBlock =
           """
-          d                             | dmesg detach devices
+          d                             | dmesg detach devices demo
           snapshot ta                   | take
           snapshot create --du          | --durability
           -o json snapshot create --durability p | process power

@@ -41,7 +41,7 @@ public record ByteSize(long bytes) {
   }
 
   /** For picocli. */
-  static final class Converter implements ITypeConverter<ByteSize> {
+  public static final class Converter implements ITypeConverter<ByteSize> {
     @Override
     public ByteSize convert(String text) {
       return parse(text);

@@ -28,7 +28,7 @@ final class WordCompleterTest {
 
   @Test
   void offersCommandsAndThoseOfAGroup() {
-    assertThat(complete("d")).containsExactly("dmesg", "detach", "devices");
+    assertThat(complete("d")).containsExactly("dmesg", "detach", "devices", "demo");
     assertThat(complete("snapshot", "ta")).containsExactly("take");
     assertThat(complete("-o", "json", "cb")).containsExactly("cbt");
     assertThat(complete("nothing", "d")).contains("detach");
