@@ -102,7 +102,17 @@ class MappedFileTest {
           assertThat(e.errno()).isEqualTo(Errno.EINVAL);
           assertThat(e.sentence()).isEqualTo(path + " has 512 bytes, not the expected 513");
         });
-    assertThatIllegalArgumentException().isThrownBy(() -> MappedFile.open(path, 0));
+  }
+
+  @Test
+  void refusesToMapNothingAsDamage() throws IOException {
+    Path path = Files.write(directory.resolve("map"), new byte[0]);
+    assertThatExceptionOfType(BlkSnapException.class)
+        .isThrownBy(() -> MappedFile.open(path, 0))
+        .satisfies(e -> {
+          assertThat(e.errno()).isEqualTo(Errno.EBADMSG);
+          assertThat(e.sentence()).isEqualTo(path + " is empty");
+        });
   }
 
   @Test
