@@ -16,7 +16,7 @@ import java.util.List;
  * A client that sends exactly the bytes it is told to. The numbers are written out here, not taken
  * from the server, so that a wrong constant there shows.
  */
-final class NbdTestClient implements AutoCloseable {
+public final class NbdTestClient implements AutoCloseable {
   static final long IHAVEOPT = 0x49484156454F5054L;
   static final long OPTION_REPLY = 0x0003e889045565a9L;
 
@@ -38,8 +38,8 @@ final class NbdTestClient implements AutoCloseable {
   }
 
   /** One reply message: a simple one has type -1, and its error in {@code error}. */
-  record Reply(int flags, int type, long cookie, int error, ByteBuffer buffer) {
-    byte[] payload() {
+  public record Reply(int flags, int type, long cookie, int error, ByteBuffer buffer) {
+    public byte[] payload() {
       return all(buffer);
     }
 
@@ -52,7 +52,7 @@ final class NbdTestClient implements AutoCloseable {
     }
   }
 
-  static NbdTestClient connect(Path socket) throws IOException {
+  public static NbdTestClient connect(Path socket) throws IOException {
     return connect(UnixDomainSocketAddress.of(socket));
   }
 
@@ -188,7 +188,7 @@ final class NbdTestClient implements AutoCloseable {
   }
 
   /** Greets, and enters transmission with simple replies. */
-  NbdTestClient simple(String name) throws IOException {
+  public NbdTestClient simple(String name) throws IOException {
     return greet().go(name);
   }
 
@@ -200,13 +200,13 @@ final class NbdTestClient implements AutoCloseable {
     return go(name);
   }
 
-  void request(int flags, int type, long cookie, long offset, int length, byte... payload)
+  public void request(int flags, int type, long cookie, long offset, int length, byte... payload)
       throws IOException {
     send(0x25609513, (short) flags, (short) type, cookie, offset, length, payload);
   }
 
   /** Takes one reply message; the data of a simple READ reply is {@code dataBytes} long. */
-  Reply reply(int dataBytes) throws IOException {
+  public Reply reply(int dataBytes) throws IOException {
     int magic = take(4).getInt();
     if (magic == 0x67446698) {
       ByteBuffer rest = take(12);
@@ -232,13 +232,13 @@ final class NbdTestClient implements AutoCloseable {
   }
 
   /** Sends a request without payload and returns the error it is answered with. */
-  int errorOf(int flags, int type, long offset, int length) throws IOException {
+  public int errorOf(int flags, int type, long offset, int length) throws IOException {
     request(flags, type, 77, offset, length);
     return error();
   }
 
   /** Reads by READ in simple mode. */
-  byte[] read(long offset, int length) throws IOException {
+  public byte[] read(long offset, int length) throws IOException {
     request(0, 0, 5, offset, length);
     Reply reply = reply(length);
     if (reply.error() != 0) {
@@ -247,7 +247,7 @@ final class NbdTestClient implements AutoCloseable {
     return reply.payload();
   }
 
-  int write(long offset, byte[] data) throws IOException {
+  public int write(long offset, byte[] data) throws IOException {
     request(0, 1, 6, offset, data.length, data);
     return error();
   }

@@ -1,6 +1,7 @@
 package blksnap.testing;
 
 import blksnap.device.BlockDevice;
+import blksnap.device.ResizableDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.io.IOException;
@@ -13,7 +14,7 @@ import java.util.function.Predicate;
  * A disk whose chosen calls fail, before any effect, and that counts all of them. Closing never
  * fails.
  */
-public final class FaultyDevice implements BlockDevice {
+public final class FaultyDevice implements ResizableDevice {
   /** What can fail. */
   public enum Kind {
     READ,
@@ -140,6 +141,15 @@ public final class FaultyDevice implements BlockDevice {
   public List<Extent> allocation(long offset, long length, int maxExtents) throws IOException {
     count(Kind.ALLOCATION, offset, length);
     return device.allocation(offset, length, maxExtents);
+  }
+
+  /** Never fails by itself. */
+  @Override
+  public void resize(long newSizeBytes) throws IOException {
+    if (!(device instanceof ResizableDevice resizable)) {
+      throw new BlkSnapException(Errno.ENOTSUP, "the device behind cannot change its size");
+    }
+    resizable.resize(newSizeBytes);
   }
 
   @Override

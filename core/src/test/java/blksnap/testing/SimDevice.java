@@ -1,6 +1,6 @@
 package blksnap.testing;
 
-import blksnap.device.BlockDevice;
+import blksnap.device.ResizableDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.nio.ByteBuffer;
@@ -18,7 +18,7 @@ import java.util.Set;
  * A disk in memory, sparse in blocks of 4 KiB, that knows what was flushed. {@link #crashed} is the
  * disk that a power loss at this moment leaves behind.
  */
-public final class SimDevice implements BlockDevice {
+public final class SimDevice implements ResizableDevice {
   public static final int BLOCK_BYTES = 4096;
 
   private final boolean readOnly;
@@ -86,6 +86,7 @@ public final class SimDevice implements BlockDevice {
   }
 
   /** Makes it longer by zeroes, or shorter. */
+  @Override
   public synchronized void resize(long bytes) {
     requireSize(bytes);
     if (bytes < sizeBytes) {
