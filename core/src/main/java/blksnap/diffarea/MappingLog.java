@@ -192,13 +192,11 @@ final class MappingLog implements Closeable {
   @GuardedBy("lock")
   private long replay(MemorySegment memory, boolean powerLost, Replay replay) throws IOException {
     long end = HEADER_BYTES;
-    int bad = 0;
     for (long at = HEADER_BYTES; at + RECORD_BYTES <= memory.byteSize(); at += RECORD_BYTES) {
       MemorySegment record = memory.asSlice(at, RECORD_BYTES);
       if (record.get(INT, 28) != seal(record)) {
         // One may have been cut off by a kill; behind it there can be nothing.
-        bad += isZero(record) ? 0 : 1;
-        if (!powerLost && bad > (at == end ? 1 : 0)) {
+        if (!powerLost && at != end && !isZero(record)) {
           throw new BlkSnapException(
               Errno.EBADMSG, "the mappings of area " + area + " are damaged at byte " + at);
         }
