@@ -21,7 +21,10 @@ import java.util.function.IntSupplier;
 public final class ImageReader {
   private static final int PIECE_BLOCKS = 256;
 
-  /** Runs shorter than this go through the cache of chunks; longer ones gain nothing from it. */
+  /**
+   * Runs shorter than this go through the cache of chunks; longer ones gain nothing from it, unless
+   * they have to be copied anyhow, since the kernel takes no heap buffer.
+   */
   private static final int CACHED_RUN_BLOCKS = 16;
 
   private final AreaChain chain;
@@ -188,7 +191,7 @@ public final class ImageReader {
     private void readHeld(int from, int end) throws IOException {
       if (locations[from] == Location.ZEROES) {
         zero(slice(from, end));
-      } else if (end - from < CACHED_RUN_BLOCKS || !isWhole(from, end)) {
+      } else if (end - from < CACHED_RUN_BLOCKS || !isWhole(from, end) || !target.isDirect()) {
         for (int i = from; i < end; i++) {
           readCached(i);
         }
