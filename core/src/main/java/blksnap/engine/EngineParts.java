@@ -21,6 +21,9 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -184,8 +187,7 @@ final class EngineParts {
 
     @Override
     public void init() throws IOException {
-      // A dead engine's socket: the locks of both directories are ours, so nobody listens there.
-      Files.deleteIfExists(config.nbdSocket());
+      removeDeadSocket(config.nbdSocket());
       Optional<InetSocketAddress> tcp =
           config.tcpPort().isPresent()
               ? Optional.of(
@@ -200,6 +202,18 @@ final class EngineParts {
               exports,
               pool,
               log);
+    }
+
+    /**
+     * A dead engine's: the locks of both directories are ours, so nobody listens there. What is no
+     * socket is not ours to remove, and listening there will be refused.
+     */
+    private static void removeDeadSocket(Path path) throws IOException {
+      if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)
+          && Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+              .isOther()) {
+        Files.delete(path);
+      }
     }
 
     @Override
@@ -254,14 +268,16 @@ final class EngineParts {
     }
 
     /**
-     * Snapshots go first, then clients, so that nothing is in flight when the devices are closed.
+     * Snapshots go first, then clients, so that nothing is in flight when the devices are closed. A
+     * load that fails leaves the snapshots that it found to the next one.
      */
     @Override
     public void exit() throws IOException {
       SnapshotTable table = snapshots;
       TrackerTable devices = trackers;
       if (table != null) {
-        table.destroyAll(config.serveControl()); // an embedded engine is here for one command only
+        // An embedded engine is here for one command only, and a load that fails for none.
+        table.destroyAll(config.serveControl() && initState != InitState.COMING);
       }
       exports.close();
       try {

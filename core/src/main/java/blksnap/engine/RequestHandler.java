@@ -40,6 +40,16 @@ final class RequestHandler implements CtrlHandler {
       throw new BlkSnapException(
           Errno.ESHUTDOWN, "the engine is " + parts.initState().text() + ", not live");
     }
+    try {
+      return answer(request);
+    } catch (BlkSnapException e) {
+      throw e;
+    } catch (IOException e) { // of the state directory, which knows no errno
+      throw new BlkSnapException(Errno.EIO, String.valueOf(e), e);
+    }
+  }
+
+  private CtrlReply answer(CtrlRequest request) throws IOException, InterruptedException {
     var cbt = new CbtQueries(parts.trackers(), parts.snapshots());
     var snapshots = new SnapshotRequests(parts);
     return switch (request) {
