@@ -39,7 +39,7 @@ public final class DiffStorage implements Closeable {
   /** How much there is, in bytes; {@code free} is what can really still be used. */
   public record Space(long capacity, long filled, OptionalLong limit, long free) {}
 
-  /** Blocks handed out between two questions to the file system. */
+  /** Most blocks handed out between two questions to the file system. */
   private static final int CHECK_BLOCKS = 64;
 
   private final int number;
@@ -322,7 +322,8 @@ public final class DiffStorage implements Closeable {
   }
 
   /**
-   * Whether space has just become low. Asks the file system once in {@value #CHECK_BLOCKS} blocks.
+   * Whether space has just become low. Asks the file system once in {@value #CHECK_BLOCKS} blocks,
+   * and when the threshold may be reached.
    */
   @GuardedBy("lock")
   private boolean checkLow(int blocks) throws IOException {
@@ -330,12 +331,17 @@ public final class DiffStorage implements Closeable {
     if (blocksToCheck > 0) {
       return false;
     }
-    blocksToCheck = CHECK_BLOCKS;
     long free = freeBytes();
     long usable = free + (handedOutBlocks << Location.BLOCK_SHIFT);
     long minimum = parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
+    long threshold = Math.min(minimum / 2, usable / 4);
     boolean wasLow = low;
-    low = free <= Math.min(minimum / 2, usable / 4);
+    low = free <= threshold;
+    // A storage of few blocks must not run full between two questions, and nobody be warned.
+    blocksToCheck =
+        low
+            ? CHECK_BLOCKS
+            : Math.clamp((free - threshold) >> Location.BLOCK_SHIFT, 1, CHECK_BLOCKS);
     return low && !wasLow;
   }
 
