@@ -114,6 +114,7 @@ class SnapshotFaultTest {
     }
   }
 
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Image(DiffArea area, ImageReader reader, byte[] atTake) {}
 
   /** One run; {@code broken} collects the promises that were not kept. */
