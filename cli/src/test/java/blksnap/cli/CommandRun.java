@@ -2,6 +2,7 @@ package blksnap.cli;
 
 import blksnap.cli.command.EngineLink;
 import blksnap.cli.command.Environment;
+import blksnap.cli.command.SocketLink;
 import blksnap.cli.testing.Environments;
 import blksnap.ctrl.CtrlHandler;
 import java.io.ByteArrayInputStream;
@@ -10,19 +11,29 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 
 /** What one line printed and how it ended. */
-record CommandRun(int code, String out, String err) {
+public record CommandRun(int code, String out, String err) {
   static CommandRun of(CtrlHandler engine, String... args) {
     return of(engine, Environments.user(), "", args);
   }
 
   static CommandRun of(CtrlHandler engine, Environment environment, String input, String... args) {
+    return of((_, _) -> link(engine), environment, input, args);
+  }
+
+  /** Runs it in this process against the engine behind the control socket of the environment. */
+  public static CommandRun overSocket(Environment environment, String... args) {
+    return of((directories, _) -> new SocketLink(directories.ctrlSocket()), environment, "", args);
+  }
+
+  private static CommandRun of(
+      EngineLink.Opener opener, Environment environment, String input, String... args) {
     var out = new StringWriter();
     var err = new StringWriter();
     int code =
         Main.run(
             args,
             environment,
-            (_, _) -> link(engine),
+            opener,
             new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
             new PrintWriter(out),
             new PrintWriter(err));

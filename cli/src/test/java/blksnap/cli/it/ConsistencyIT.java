@@ -1,0 +1,181 @@
+package blksnap.cli.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.testing.Seeds;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Clients on several connections, with several requests in flight on each, stamp the blocks of two
+ * devices and note when each write was sent and acknowledged. Every image must be one moment of
+ * both devices, as long as it is held.
+ */
+@Timeout(240)
+final class ConsistencyIT {
+  private static final int CONNECTIONS = 4;
+  private static final int DEPTH = 8;
+  private static final int WRITERS = CONNECTIONS * DEPTH;
+  private static final int BLOCKS = 2048; // of one device
+  private static final int TAKES = 10;
+  private static final int MAX_HELD = 4;
+  private static final List<String> DEVICES = List.of("vm1", "vm2");
+
+  /** One write: its block over both devices, its stamp, and when it was under way. */
+  private record Stamp(int block, long number, long sent, long acknowledged) {}
+
+  private final AtomicBoolean stop = new AtomicBoolean();
+
+  @Test
+  void everyImageIsOneMomentOfBothDevicesUnderLoad(@TempDir Path directory) throws Exception {
+    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Random random = seeds.random();
+    List<long[]> images = new ArrayList<>();
+    List<Stamp> writes = new ArrayList<>();
+    List<NbdSession> sessions = new ArrayList<>();
+    try (var lab = new Lab(directory);
+        ExecutorService threads = Executors.newFixedThreadPool(WRITERS)) {
+      lab.load();
+      for (String device : DEVICES) {
+        Path disk = lab.sparse(device + ".img", (long) BLOCKS * Lab.BLOCK);
+        lab.ok("attach", disk.toString(), "--name", device);
+      }
+      for (int i = 0; i < CONNECTIONS; i++) {
+        sessions.add(NbdSession.open(lab.nbdSocket(), DEVICES.get(i % DEVICES.size())));
+      }
+      List<Future<List<Stamp>>> writers = new ArrayList<>();
+      for (int i = 0; i < WRITERS; i++) {
+        int writer = i;
+        writers.add(threads.submit(() -> write(sessions, writer, seeds.random(writer))));
+      }
+      try {
+        Map<String, long[]> held = new LinkedHashMap<>();
+        for (int i = 0; i < TAKES; i++) {
+          String name = "s" + i;
+          lab.ok(
+              "snapshot",
+              "create",
+              DEVICES.get(0),
+              DEVICES.get(1),
+              "--storage",
+              directory.toString(),
+              "--name",
+              name,
+              "--take");
+          long[] shown = stamps(lab, name);
+          images.add(shown);
+          held.put(name, shown);
+          if (held.size() > MAX_HELD || random.nextInt(3) == 0) {
+            List<String> names = new ArrayList<>(held.keySet());
+            String gone = names.get(random.nextInt(names.size()));
+            lab.ok("snapshot", "destroy", gone);
+            held.remove(gone);
+          }
+          for (Map.Entry<String, long[]> kept : held.entrySet()) {
+            int changed = Arrays.mismatch(kept.getValue(), stamps(lab, kept.getKey()));
+            assertThat(changed).as("changed block of %s, %s", kept.getKey(), seeds).isEqualTo(-1);
+          }
+        }
+      } finally {
+        stop.set(true);
+        for (Future<List<Stamp>> writer : writers) {
+          writes.addAll(writer.get());
+        }
+        for (NbdSession session : sessions) {
+          session.close();
+        }
+      }
+    }
+    assertThat(writes).hasSizeGreaterThan(TAKES * WRITERS);
+    Map<Integer, List<Stamp>> byBlock = new HashMap<>();
+    writes.forEach(w -> byBlock.computeIfAbsent(w.block, key -> new ArrayList<>()).add(w));
+    for (int i = 0; i < images.size(); i++) {
+      assertOneMoment(images.get(i), byBlock, "s" + i + ", " + seeds);
+    }
+  }
+
+  /** Each writer has blocks of its own, so that the writes of one block follow each other. */
+  private List<Stamp> write(List<NbdSession> sessions, int writer, Random random)
+      throws IOException {
+    NbdSession session = sessions.get(writer / DEPTH);
+    int device = writer / DEPTH % DEVICES.size();
+    int lane = writer % DEPTH + writer / DEPTH / DEVICES.size() * DEPTH;
+    int lanes = WRITERS / DEVICES.size();
+    List<Stamp> done = new ArrayList<>();
+    long number = 1;
+    while (!stop.get()) {
+      int block = random.nextInt(BLOCKS / lanes) * lanes + lane;
+      long stamp = number++ << 8 | writer;
+      ByteBuffer content = ByteBuffer.allocate(Lab.BLOCK);
+      while (content.hasRemaining()) {
+        content.putLong(stamp);
+      }
+      long sent = System.nanoTime();
+      session.write((long) block * Lab.BLOCK, content.array());
+      done.add(new Stamp(device * BLOCKS + block, stamp, sent, System.nanoTime()));
+    }
+    return done;
+  }
+
+  /** The stamp of every block of both images; no block may be a mixture of two. */
+  private static long[] stamps(Lab lab, String snapshot) throws IOException {
+    long[] stamps = new long[DEVICES.size() * BLOCKS];
+    for (int d = 0; d < DEVICES.size(); d++) {
+      ByteBuffer content = ByteBuffer.wrap(lab.content(DEVICES.get(d) + "@" + snapshot));
+      for (int block = 0; block < BLOCKS; block++) {
+        long stamp = content.getLong(block * Lab.BLOCK);
+        for (int at = 0; at < Lab.BLOCK; at += Long.BYTES) {
+          if (content.getLong(block * Lab.BLOCK + at) != stamp) {
+            throw new AssertionError("block " + block + " of " + snapshot + " mixes two writes");
+          }
+        }
+        stamps[d * BLOCKS + block] = stamp;
+      }
+    }
+    return stamps;
+  }
+
+  /**
+   * There is a time after every write that it shows was sent, and before any that it lacks was
+   * acknowledged.
+   */
+  private static void assertOneMoment(
+      long[] image, Map<Integer, List<Stamp>> byBlock, String which) {
+    long after = Long.MIN_VALUE;
+    long before = Long.MAX_VALUE;
+    for (int block = 0; block < image.length; block++) {
+      List<Stamp> writes = byBlock.getOrDefault(block, List.of());
+      int shown = -1;
+      for (int i = 0; i < writes.size(); i++) {
+        if (writes.get(i).number == image[block]) {
+          shown = i;
+        }
+      }
+      assertThat(shown >= 0 || image[block] == 0)
+          .as("block %d of %s shows a stamp that was written", block, which)
+          .isTrue();
+      if (shown >= 0) {
+        after = Math.max(after, writes.get(shown).sent);
+      }
+      if (shown + 1 < writes.size()) {
+        before = Math.min(before, writes.get(shown + 1).acknowledged);
+      }
+    }
+    assertThat(after).as("%s mixes moments", which).isLessThan(before);
+  }
+}
