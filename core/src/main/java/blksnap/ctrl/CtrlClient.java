@@ -37,6 +37,9 @@ public final class CtrlClient implements CtrlHandler, Closeable {
 
   private long lastId;
 
+  /** Closed while another thread's call was under way. */
+  private volatile boolean cancelled;
+
   private CtrlClient(Path path, SocketChannel channel, Optional<Consumer<String>> trace) {
     this.path = path;
     this.channel = new LineChannel(channel, CtrlCodec.MAX_REPLY_BYTES);
@@ -224,13 +227,13 @@ public final class CtrlClient implements CtrlHandler, Closeable {
         : new BlkSnapException(Errno.EPIPE, sentence);
   }
 
-  private static IOException aborted(ClosedChannelException cause) throws InterruptedException {
+  private IOException aborted(ClosedChannelException cause) throws InterruptedException {
     if (cause instanceof ClosedByInterruptException) {
       boolean _ = Thread.interrupted();
       throw new InterruptedException("interrupted while the engine was asked");
     }
     return new BlkSnapException(
-        cause instanceof AsynchronousCloseException ? Errno.ECANCELED : Errno.EPIPE,
+        cancelled || cause instanceof AsynchronousCloseException ? Errno.ECANCELED : Errno.EPIPE,
         "the connection to the engine was closed",
         cause);
   }
@@ -240,6 +243,8 @@ public final class CtrlClient implements CtrlHandler, Closeable {
    */
   @Override
   public void close() throws IOException {
+    // A call may be between sending and reading, where it meets a channel that is closed already.
+    cancelled |= calls.isLocked() && !calls.isHeldByCurrentThread();
     channel.close();
   }
 }
