@@ -292,8 +292,8 @@ final class GoldenOutputTest {
             {"snapshots":[{"id":"11111111-2222-4333-8444-555555555555","name":"monday",\
             "state":"taken","devices":[{"device":"vm1"},{"device":"data","errno":"ENOSPC"}],\
             "taken_at":"2026-03-02T04:05:06.789Z","durability":"process","on_full":{"wait":true,\
-            "wait_seconds":30},"take_pause_us":812,"storage":{"capacity":1073741824,\
-            "filled":314572800,"limit":21474836480,"free":16106127360}},\
+            "wait_seconds":30},"take_pause_us":812,"consistency":"crash-consistent",\
+            "storage":{"capacity":1073741824,"filled":314572800,"limit":21474836480,"free":16106127360}},\
             {"id":"99999999-2222-4333-8444-555555555555",\
             "name":"99999999-2222-4333-8444-555555555555","state":"created",\
             "devices":[{"device":"vm1"}],"durability":"none","on_full":{"wait":false},\
@@ -311,6 +311,7 @@ final class GoldenOutputTest {
             state:             taken
             taken:             2026-03-02T04:05:06Z
             take pause:        812 us
+            consistency:       crash-consistent
             durability:        process
             on full:           wait:30
             storage used:      300M (314572800 bytes)
@@ -328,6 +329,7 @@ final class GoldenOutputTest {
             state\ttaken
             taken_at\t2026-03-02T04:05:06.789Z
             take_pause_us\t812
+            consistency\tcrash-consistent
             durability\tprocess
             on_full\twait:30
             storage_filled\t314572800
@@ -344,8 +346,8 @@ final class GoldenOutputTest {
             {"id":"11111111-2222-4333-8444-555555555555","name":"monday","state":"taken",\
             "devices":[{"device":"vm1"},{"device":"data","errno":"ENOSPC"}],\
             "taken_at":"2026-03-02T04:05:06.789Z","durability":"process","on_full":{"wait":true,\
-            "wait_seconds":30},"take_pause_us":812,"storage":{"capacity":1073741824,\
-            "filled":314572800,"limit":21474836480,"free":16106127360}}
+            "wait_seconds":30},"take_pause_us":812,"consistency":"crash-consistent",\
+            "storage":{"capacity":1073741824,"filled":314572800,"limit":21474836480,"free":16106127360}}
             """);
   }
 

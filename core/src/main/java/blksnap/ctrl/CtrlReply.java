@@ -134,6 +134,8 @@ public sealed interface CtrlReply {
   /**
    * @param state {@code created} or {@code taken}
    * @param takePauseMicros how long writers were held at take
+   * @param consistency {@code crash-consistent}: as after a power cut, no file system was asked to
+   *     rest; empty before the take
    */
   record SnapshotEntry(
       UUID id,
@@ -144,6 +146,7 @@ public sealed interface CtrlReply {
       CtrlRequest.Durability durability,
       CtrlRequest.OnFull onFull,
       OptionalLong takePauseMicros,
+      Optional<String> consistency,
       Storage storage)
       implements CtrlReply {
     public SnapshotEntry {

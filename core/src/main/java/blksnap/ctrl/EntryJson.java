@@ -107,6 +107,9 @@ final class EntryJson {
     if (entry.takePauseMicros().isPresent()) {
       object.addProperty("take_pause_us", entry.takePauseMicros().getAsLong());
     }
+    if (entry.consistency().isPresent()) {
+      object.addProperty("consistency", entry.consistency().get());
+    }
     object.add("storage", of(entry.storage()));
     return object;
   }
@@ -125,6 +128,7 @@ final class EntryJson {
         fields.word("durability", CtrlRequest.Durability.values()),
         RequestJson.onFull(fields, "on_full"),
         fields.optionalCount("take_pause_us"),
+        fields.optionalText("consistency"),
         storage(fields.object("storage")));
   }
 

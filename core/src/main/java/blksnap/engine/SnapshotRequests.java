@@ -128,6 +128,7 @@ final class SnapshotRequests {
         view.pauseNanos().isPresent()
             ? OptionalLong.of(view.pauseNanos().getAsLong() / 1_000)
             : OptionalLong.empty(),
+        snapshot.consistency(),
         new CtrlReply.Storage(space.capacity(), space.filled(), space.limit(), space.free()));
   }
 

@@ -127,6 +127,7 @@ final class StatusBuilder {
             snapshot.view().pauseNanos().isPresent()
                 ? Long.toString(snapshot.view().pauseNanos().getAsLong() / 1_000)
                 : "");
+    directory.attribute("consistency", () -> snapshot.consistency().orElse(""));
     directory.directory(
         "storage",
         storage -> {

@@ -82,6 +82,14 @@ public final class Snapshot {
     return view;
   }
 
+  /**
+   * What its images can be trusted to be: {@code crash-consistent}, as after a power cut, since no
+   * file system is asked to rest at a take. Empty before the take.
+   */
+  public Optional<String> consistency() {
+    return view.state() == State.TAKEN ? Optional.of("crash-consistent") : Optional.empty();
+  }
+
   /** The part of it that shows {@code device}, or empty. */
   public Optional<SnapshotPart> part(String device) {
     return view.parts().stream().filter(part -> part.device().equals(device)).findFirst();

@@ -52,6 +52,7 @@ final class CtrlSamples {
           CtrlRequest.Durability.PROCESS,
           new CtrlRequest.OnFull(true, Optional.of(30)),
           OptionalLong.of(412),
+          Optional.of("crash-consistent"),
           new CtrlReply.Storage(
               1_073_741_824L, 4_096L, OptionalLong.of(21_474_836_480L), 107_374_182_400L));
 
@@ -65,6 +66,7 @@ final class CtrlSamples {
           CtrlRequest.Durability.POWER,
           CtrlRequest.OnFull.BREAK,
           OptionalLong.empty(),
+          Optional.empty(),
           new CtrlReply.Storage(0, 0, OptionalLong.empty(), 0));
 
   private static final StatusNode TREE =

@@ -220,4 +220,19 @@ class SnapshotDefectsTest {
       }
     }
   }
+
+  // D21
+  @Test
+  void aTakeThatFrozeNoFileSystemSaysSo() throws IOException {
+    try (var engine = new TestEngine(directory)) {
+      engine.attach("vm1", Bytes.zeroes(4 * BLOCK));
+      engine.create("s1", "vm1");
+      assertThat(engine.info("s1").consistency()).isEmpty();
+
+      engine.ask(new CtrlRequest.SnapshotTake("s1"));
+
+      assertThat(engine.info("s1").consistency()).contains("crash-consistent");
+      assertThat(engine.cat("/sys/fs/blksnap/s1/consistency")).isEqualTo("crash-consistent");
+    }
+  }
 }

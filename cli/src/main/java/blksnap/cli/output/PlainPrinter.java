@@ -146,6 +146,7 @@ public final class PlainPrinter implements OutputPrinter {
             .add("state", snapshot.state())
             .add("taken_at", snapshot.takenAt().map(Object::toString).orElse(""))
             .add("take_pause_us", text(snapshot.takePauseMicros()))
+            .add("consistency", snapshot.consistency().orElse(""))
             .add("durability", word(snapshot.durability()))
             .add("on_full", OnFullText.of(snapshot.onFull()))
             .add("storage_filled", storage.filled())

@@ -214,6 +214,7 @@ public final class TablePrinter implements OutputPrinter {
     if (snapshot.takePauseMicros().isPresent()) {
       values.add("take pause", snapshot.takePauseMicros().getAsLong() + " us");
     }
+    snapshot.consistency().ifPresent(consistency -> values.add("consistency", consistency));
     values
         .add("durability", word(snapshot.durability()))
         .add("on full", OnFullText.of(snapshot.onFull()))

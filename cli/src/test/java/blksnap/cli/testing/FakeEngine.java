@@ -176,6 +176,7 @@ public final class FakeEngine implements CtrlHandler {
         CtrlRequest.Durability.PROCESS,
         new CtrlRequest.OnFull(true, Optional.of(30)),
         OptionalLong.of(812),
+        Optional.of("crash-consistent"),
         new CtrlReply.Storage(1L << 30, 300L << 20, OptionalLong.of(20L << 30), 15L << 30));
   }
 
@@ -190,6 +191,7 @@ public final class FakeEngine implements CtrlHandler {
         CtrlRequest.Durability.NONE,
         CtrlRequest.OnFull.BREAK,
         OptionalLong.empty(),
+        Optional.empty(),
         new CtrlReply.Storage(0, 0, OptionalLong.empty(), 1L << 40));
   }
 
