@@ -136,11 +136,16 @@ final class SnapshotTake {
         p.device.gate().close();
         closed++;
       }
+      long allClosed = context.nanoClock().getAsLong();
       for (Prepared p : prepared) {
         p.device.map().freezeInto(p.frozen);
         p.device.chain().add(p.diffArea);
         p.device.join(p.frozen);
       }
+      long instant = context.nanoClock().getAsLong() - allClosed;
+      context
+          .log()
+          .debug("snapshot " + snapshot.name() + ": gates closed for " + instant / 1_000 + " us");
       done = true;
     } finally {
       for (Prepared p : prepared) {
