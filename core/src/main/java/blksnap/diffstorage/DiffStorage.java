@@ -121,11 +121,6 @@ public final class DiffStorage implements Closeable {
     return ranges.stream().map(StorageRange::description).toList();
   }
 
-  /** Whether a range of it lies in this file or device. */
-  public boolean uses(FileStatus file) {
-    return ranges.stream().anyMatch(range -> range.identity().sameAs(file));
-  }
-
   /**
    * Adds parts of a file or block device that is there; writers that wait for room go on.
    *
