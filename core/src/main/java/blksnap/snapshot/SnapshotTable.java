@@ -131,7 +131,8 @@ public final class SnapshotTable {
       var snapshot = new Snapshot(id, config, storage, events, view);
       boolean saved = false;
       try {
-        store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(parts)));
+        store.save(
+            record(snapshot, snapshot.view(), SnapshotRecord.Phase.CREATED, 0, named(parts)));
         saved = true;
       } finally {
         if (!saved) {
@@ -186,7 +187,11 @@ public final class SnapshotTable {
   }
 
   private static SnapshotRecord record(
-      Snapshot snapshot, SnapshotRecord.Phase phase, long sequence, List<SnapshotRecord.Part> parts)
+      Snapshot snapshot,
+      Snapshot.View view,
+      SnapshotRecord.Phase phase,
+      long sequence,
+      List<SnapshotRecord.Part> parts)
       throws BlkSnapException {
     return new SnapshotRecord(
         snapshot.id(),
@@ -195,12 +200,12 @@ public final class SnapshotTable {
         sequence,
         snapshot.storage().number(),
         BootId.read(),
-        snapshot.view().takenAt(),
-        snapshot.view().pauseNanos(),
+        view.takenAt(),
+        view.pauseNanos(),
         parts);
   }
 
-  /** Every snapshot, the one created first first by name. */
+  /** Every snapshot, by name. */
   public List<Snapshot> all() {
     List<Snapshot> all = new ArrayList<>(snapshots.values());
     all.sort((a, b) -> a.name().compareTo(b.name()));
@@ -273,7 +278,7 @@ public final class SnapshotTable {
       }
       List<SnapshotPart> parts = new ArrayList<>(snapshot.view().parts());
       parts.add(new SnapshotPart.Named(device));
-      store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(parts)));
+      store.save(record(snapshot, snapshot.view(), SnapshotRecord.Phase.CREATED, 0, named(parts)));
       snapshot.add(device);
     } finally {
       snapshot.lock().unlock();
@@ -333,11 +338,11 @@ public final class SnapshotTable {
     try {
       // Remembered first: what the areas preserve from the instant on, older snapshots need as
       // well.
-      store.save(record(snapshot, SnapshotRecord.Phase.TAKING, number, take.parts()));
+      store.save(
+          record(snapshot, snapshot.view(), SnapshotRecord.Phase.TAKING, number, take.parts()));
       long pauseNanos = take.freeze();
       frozen = true;
       take.force();
-      Snapshot.View before = snapshot.view();
       List<SnapshotPart> parts = new ArrayList<>();
       for (SnapshotTake.Prepared p : take.prepared()) {
         parts.add(factory.part(p.device, p.diffArea, p.frozen));
@@ -348,15 +353,9 @@ public final class SnapshotTable {
               parts,
               Optional.of(context.wallClock().instant()),
               OptionalLong.of(pauseNanos));
+      store.save(record(snapshot, view, SnapshotRecord.Phase.TAKEN, number, take.parts()));
       snapshot.become(view);
-      try {
-        store.save(record(snapshot, SnapshotRecord.Phase.TAKEN, number, take.parts()));
-        taken = true;
-      } finally {
-        if (!taken) {
-          snapshot.become(before);
-        }
-      }
+      taken = true;
       context
           .log()
           .info(
@@ -378,7 +377,13 @@ public final class SnapshotTable {
         AreaChain.releaseAfter(p.diffArea, dissolve(p.device, p.diffArea));
       }
     }
-    store.save(record(snapshot, SnapshotRecord.Phase.CREATED, 0, named(snapshot.view().parts())));
+    store.save(
+        record(
+            snapshot,
+            snapshot.view(),
+            SnapshotRecord.Phase.CREATED,
+            0,
+            named(snapshot.view().parts())));
     take.discard(); // after the record: a restart does not look for the files of a created snapshot
   }
 
