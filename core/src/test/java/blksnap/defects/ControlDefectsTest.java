@@ -88,10 +88,12 @@ class ControlDefectsTest {
       engine.attach("vm1", Bytes.pattern(1, 0, 4 << 20));
       engine.take("s1", "vm1");
       engine.take("s2", "vm1");
-      var begun = new CountDownLatch(2);
-      Future<Long> first = writers.submit(() -> writeUntilCutOff(engine, "vm1", begun));
-      Future<Long> second = writers.submit(() -> writeUntilCutOff(engine, "vm1@s1", begun));
-      begun.await();
+      var firstBegun = new CountDownLatch(1);
+      var secondBegun = new CountDownLatch(1);
+      Future<Long> first = writers.submit(() -> writeUntilCutOff(engine, "vm1", firstBegun));
+      Future<Long> second = writers.submit(() -> writeUntilCutOff(engine, "vm1@s1", secondBegun));
+      firstBegun.await();
+      secondBegun.await();
 
       engine.close(); // throws when a subsystem is torn down under someone who still uses it
 
