@@ -69,9 +69,9 @@ _blksnap_operand() {
     'completion 0') kind=words reply=(bash zsh) ;;
     'detach 0') kind=device ;;
     'help '*) kind=other ;;
-    'load '*) kind=assignments reply=(tracking_block_minimum_shift= tracking_block_maximum_count= chunk_minimum_shift= chunk_maximum_count= chunk_maximum_in_cache= free_diff_buffer_pool_size= diff_storage_minimum=) ;;
-    'param get 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum) ;;
-    'param set 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum) ;;
+    'load '*) kind=assignments reply=(tracking_block_minimum_shift= tracking_block_maximum_count= chunk_minimum_shift= chunk_maximum_count= chunk_maximum_in_cache= free_diff_buffer_pool_size= diff_storage_minimum= write_intent_region_shift=) ;;
+    'param get 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
+    'param set 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
     'param set 1') kind=other ;;
     'snapshot add 0') kind=snapshot ;;
     'snapshot add 1') kind=device ;;

@@ -101,7 +101,7 @@ final class ReferenceTest {
           snapshot add                  | monday
           detach                        | data vm1
           devices -o                    | json plain table
-          param get                     | chunk_maximum_count chunk_maximum_in_cache chunk_minimum_shift diff_storage_minimum free_diff_buffer_pool_size tracking_block_maximum_count tracking_block_minimum_shift
+          param get                     | chunk_maximum_count chunk_maximum_in_cache chunk_minimum_shift diff_storage_minimum free_diff_buffer_pool_size tracking_block_maximum_count tracking_block_minimum_shift write_intent_region_shift
           """)
   void completesInZsh(String line, String words) throws Exception {
     assumeTrue(isInstalled("zsh"), "needs zsh");

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The live change map of one device, in a mapped file that outlives this process: the kernel keeps
@@ -27,7 +28,7 @@ import java.util.UUID;
  *     24      4  CRC-32C of bytes 4..23
  *    512     64  state slot A
  *   1024     64  state slot B
- *   2048      8  time of the last write, milliseconds since 1970, stored before that write
+ *   2048   1024  what was written, and how the device looked: {@link WriteStamps}
  *   4096      n  one byte a block
  * </pre>
  *
@@ -49,7 +50,7 @@ public final class CbtMap implements Closeable {
   private static final long SLOT_A = 512;
   private static final long SLOT_BYTES = 64;
   private static final long SLOT_B = 1024;
-  private static final long LAST_WRITE = 2048;
+  private static final long STAMPS = 2048;
   private static final long MAP = 4096;
   private static final int FLAG_CLEAR = 1;
   private static final int MAX_NUMBER = 255;
@@ -63,11 +64,18 @@ public final class CbtMap implements Closeable {
 
   private final MappedFile file;
   private final ByteMap live;
+  private final WriteStamps stamps;
   private volatile State state;
+
+  /** Syncs that failed so far, and how many of them a later sync of every page has made good. */
+  private final AtomicInteger failedForces = new AtomicInteger();
+
+  private volatile int forgivenForces;
 
   private CbtMap(MappedFile file, CbtGeometry geometry, State state) {
     this.file = file;
     this.live = new ByteMap(file.segment().asSlice(MAP), geometry);
+    this.stamps = new WriteStamps(file.segment().asSlice(STAMPS, WriteStamps.BYTES));
     this.state = state;
   }
 
@@ -210,12 +218,11 @@ public final class CbtMap implements Closeable {
    */
   public void mark(long offset, long length) {
     live.stamp(offset, length, (byte) state.active);
-    file.segment().set(LONG, LAST_WRITE, System.currentTimeMillis());
   }
 
-  /** When the last {@link #mark} was, milliseconds since 1970; 0 when there was none. */
-  public long lastWriteMillis() {
-    return file.segment().get(LONG, LAST_WRITE);
+  /** What is known of the writes to the device and of how it looked. */
+  public WriteStamps stamps() {
+    return stamps;
   }
 
   /** Blocks changed since the latest take. Reads the whole map. */
@@ -257,8 +264,9 @@ public final class CbtMap implements Closeable {
         new IntervalNumbers(now.generation, now.active, state.generation, state.previous));
   }
 
-  private void finishClearing() {
+  private void finishClearing() throws IOException {
     live.clear();
+    force(); // else a power loss could keep the end of the clearing and lose the zeroes
     State now = state;
     publish(new State(now.sequence + 1, now.generation, now.active, now.previous, 0));
   }
@@ -282,12 +290,26 @@ public final class CbtMap implements Closeable {
    * Makes the numbers durable: a take that was answered must not be given the same number again.
    */
   public void forceState() throws IOException {
-    file.force(0, MAP);
+    force(0, MAP);
   }
 
-  /** Makes every mark so far durable. */
+  /** Makes every mark so far durable, those too that an earlier sync failed to. */
   public void force() throws IOException {
-    file.force(0, file.segment().byteSize());
+    int failed = failedForces.get();
+    if (failed != forgivenForces) {
+      Pages.dirty(file.segment());
+    }
+    force(0, file.segment().byteSize());
+    forgivenForces = failed;
+  }
+
+  private void force(long offset, long length) throws IOException {
+    try {
+      file.force(offset, length);
+    } catch (BlkSnapException e) {
+      failedForces.incrementAndGet();
+      throw e;
+    }
   }
 
   @Override

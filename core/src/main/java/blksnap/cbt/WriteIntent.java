@@ -2,97 +2,90 @@ package blksnap.cbt;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import blksnap.linux.MappedFile;
 import blksnap.sector.ByteRange;
 import java.io.Closeable;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The coarse write-intent record of one device. A region that may hold marks which are not durable
  * yet is open, and its bit was made durable before the first write into it. After a power loss
- * every open region counts as changed; a checkpoint closes those that rested. In a mapped file;
- * little-endian.
- *
- * <pre>
- * offset  bytes  field
- *      0      4  magic "BCWI", stored last
- *      4      4  version 1
- *      8      8  capacity of the device in bytes
- *     16      4  region shift (log2 of bytes)
- *     20      4  CRC-32C of bytes 4..19
- *   4096      n  one bit a region, lowest first: open
- * </pre>
+ * every open region counts as changed; a checkpoint closes those that rested. Its bytes: {@link
+ * IntentFile}.
  *
  * <p>Why marking comes before {@link #open}: a checkpoint first turns regions closed in memory,
  * then makes the map durable, then clears their bits. A writer that still saw its region open had
  * marked before, so its mark is in the map that was made durable. A writer that saw it closed opens
- * it anew.
+ * it anew, and while it does so no checkpoint clears its bit.
+ *
+ * <p>Beside the regions there is a lease: the device is written only before the moment that it
+ * names, which is made durable, and moved on while the device is in use. What shows a later time of
+ * change after a power loss was written by somebody else.
+ *
+ * <p>Writers that need a sync share it: one runs at a time, and those who ask meanwhile share the
+ * next.
  */
 public final class WriteIntent implements Closeable {
-  /**
-   * log2 of the bytes in a region: after a power loss at most this much is over-reported for each
-   * region in use.
-   */
-  public static final int REGION_SHIFT = 24;
+  /** How long a lease is from the moment it is renewed. */
+  static final long LEASE_MILLIS = 30_000;
 
-  private static final int MAGIC = Magic.of("BCWI");
-  private static final int VERSION = 1;
-  private static final long BITS = 4096;
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  /** A write that begins must have at least so much of the lease before it. */
+  static final long LEASE_MARGIN_MILLIS = 10_000;
+
+  private static final byte CLOSED = 0;
+  private static final byte OPEN = 1;
+
+  /** Its bit is set, and somebody waits until that is durable. */
+  private static final byte OPENING = 2;
+
   private static final VarHandle BYTES = MethodHandles.arrayElementVarHandle(byte[].class);
 
-  private final MappedFile file;
-  private final long capacityBytes;
+  private final IntentFile file;
+  private final InstantSource clock;
 
-  /** Read without the lock by writers; written under it. */
-  private final byte[] open;
+  /** CLOSED, OPENING or OPEN. Read without the lock by writers; written under it. */
+  private final byte[] states;
 
   /** Regions written since the last checkpoint; set by writers, taken by the checkpoint. */
   private final byte[] touched;
 
-  /**
-   * Guards the bits of the file and every change of {@link #open}; held across the msync that opens
-   * a region.
-   */
+  /** Guards the bytes of the file and the fields below; not held while syncing. */
   private final ReentrantLock lock = new ReentrantLock();
 
-  private WriteIntent(MappedFile file, long capacityBytes) {
+  private final Condition ended = lock.newCondition();
+  private long startedCount;
+  private long endedCount;
+
+  /** The number of the latest sync after which all that was stored before it was durable. */
+  private long goodCount;
+
+  private boolean running;
+  private @Nullable BlkSnapException failure;
+  private int notClosed;
+
+  /** Read without the lock by writers. */
+  private volatile long leaseMillis;
+
+  private WriteIntent(IntentFile file, InstantSource clock) {
     this.file = file;
-    this.capacityBytes = capacityBytes;
-    int regions = regions(capacityBytes);
-    this.open = new byte[regions];
-    this.touched = new byte[regions];
+    this.clock = clock;
+    this.states = new byte[file.regions()];
+    this.touched = new byte[file.regions()];
+    this.leaseMillis = file.leaseMillis();
   }
 
-  private static int regions(long capacityBytes) {
-    return Math.toIntExact(((capacityBytes - 1) >>> REGION_SHIFT) + 1);
-  }
-
-  /** Makes an empty, durable record. */
-  public static WriteIntent create(Path path, long capacityBytes) throws IOException {
-    MappedFile file = MappedFile.create(path, BITS + (regions(capacityBytes) + 7) / 8);
-    MemorySegment memory = file.segment();
-    memory.fill((byte) 0);
-    memory.set(INT, 4, VERSION);
-    memory.set(LONG, 8, capacityBytes);
-    memory.set(INT, 16, REGION_SHIFT);
-    memory.set(INT, 20, Magic.crc(memory.asSlice(4, 16)));
-    memory.set(INT, 0, MAGIC);
-    file.force(0, memory.byteSize());
-    return new WriteIntent(file, capacityBytes);
+  /** Makes an empty, durable record; its entry in the directory is not synced. */
+  public static WriteIntent create(
+      Path path, long capacityBytes, int regionShift, InstantSource clock) throws IOException {
+    return new WriteIntent(IntentFile.create(path, capacityBytes, regionShift), clock);
   }
 
   /**
@@ -100,72 +93,151 @@ public final class WriteIntent implements Closeable {
    *
    * @throws BlkSnapException {@code EBADMSG} when the file is none, is torn, or of another version
    */
-  public static WriteIntent open(Path path) throws IOException {
-    MappedFile file = MappedFile.open(path, Files.size(path));
-    boolean opened = false;
-    try {
-      MemorySegment memory = file.segment();
-      if (memory.byteSize() <= BITS || memory.get(INT, 0) != MAGIC) {
-        throw new BlkSnapException(Errno.EBADMSG, path + " is not a write-intent record");
-      }
-      if (memory.get(INT, 4) != VERSION || memory.get(INT, 16) != REGION_SHIFT) {
-        throw new BlkSnapException(
-            Errno.EBADMSG, path + " is a write-intent record of version " + memory.get(INT, 4));
-      }
-      if (memory.get(INT, 20) != Magic.crc(memory.asSlice(4, 16))) {
-        throw new BlkSnapException(Errno.EBADMSG, path + " has a bad header checksum");
-      }
-      var intent = new WriteIntent(file, memory.get(LONG, 8));
-      for (int region = 0; region < intent.open.length; region++) {
-        intent.open[region] = intent.bit(region) ? (byte) 1 : 0;
-      }
-      opened = true;
-      return intent;
-    } finally {
-      if (!opened) {
-        file.close();
+  public static WriteIntent open(Path path, InstantSource clock) throws IOException {
+    var intent = new WriteIntent(IntentFile.open(path), clock);
+    for (int region = 0; region < intent.states.length; region++) {
+      if (intent.file.bit(region)) {
+        intent.states[region] = OPEN;
+        intent.notClosed++;
       }
     }
+    return intent;
   }
 
   public long capacityBytes() {
-    return capacityBytes;
+    return file.capacityBytes();
+  }
+
+  /** log2 of the bytes in a region. */
+  public int regionShift() {
+    return file.regionShift();
+  }
+
+  /** Until when the device may have been written, milliseconds since 1970; 0 when it never was. */
+  public long leaseMillis() {
+    return leaseMillis;
   }
 
   /**
    * Makes sure, after the range was marked and before it is written, that its regions are durably
-   * open.
+   * open and the lease is.
    *
    * @throws IOException when the state directory fails; the regions then count as open in memory,
-   *     and a power loss may take the marks
+   *     and a power loss may take the marks unless a later checkpoint makes good
    */
   public void open(long offset, long length) throws IOException {
     VarHandle.fullFence(); // the mark must be visible before the region is seen open
-    int last = (int) ((offset + length - 1) >>> REGION_SHIFT);
-    for (int region = (int) (offset >>> REGION_SHIFT); region <= last; region++) {
+    int first = (int) (offset >>> file.regionShift());
+    int last = (int) ((offset + length - 1) >>> file.regionShift());
+    boolean durable = hasLease();
+    for (int region = first; region <= last; region++) {
       if ((byte) BYTES.getOpaque(touched, region) == 0) {
         BYTES.setOpaque(touched, region, (byte) 1);
       }
-      if ((byte) BYTES.getVolatile(open, region) == 0) {
-        openDurably(region, last);
-      }
+      durable &= (byte) BYTES.getVolatile(states, region) == OPEN;
     }
+    if (!durable) {
+      openDurably(first, last);
+    }
+  }
+
+  private boolean hasLease() {
+    return clock.millis() + LEASE_MARGIN_MILLIS <= leaseMillis;
   }
 
   private void openDurably(int first, int last) throws IOException {
     lock.lock();
     try {
-      for (int region = first; region <= last; region++) {
-        setBit(region, true);
-      }
-      int firstByte = first >>> 3;
-      try {
-        file.force(BITS + firstByte, (last >>> 3) - firstByte + 1);
-      } finally {
+      do {
+        List<Integer> opening = new ArrayList<>();
         for (int region = first; region <= last; region++) {
-          BYTES.setVolatile(open, region, (byte) 1);
+          if (states[region] != OPEN) {
+            opening.add(region);
+            begin(region);
+          }
         }
+        try {
+          awaitSync();
+        } finally {
+          // Only those whose bits this sync has seen; a checkpoint may have closed others since.
+          for (int region : opening) {
+            BYTES.setVolatile(states, region, OPEN);
+          }
+        }
+      } while (!allOpen(first, last));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void begin(int region) {
+    if (states[region] == CLOSED) {
+      file.setBit(region, true);
+      BYTES.setVolatile(states, region, OPENING);
+      notClosed++;
+    }
+  }
+
+  private boolean allOpen(int first, int last) {
+    for (int region = first; region <= last; region++) {
+      if (states[region] != OPEN) {
+        return false;
       }
+    }
+    return true;
+  }
+
+  /** With the lock held: returns when a sync that began after this call has ended well. */
+  private void awaitSync() throws BlkSnapException {
+    long needed = startedCount + 1;
+    while (endedCount < needed) {
+      if (running) {
+        ended.awaitUninterruptibly();
+      } else {
+        runSync();
+      }
+    }
+    BlkSnapException cause = failure;
+    if (goodCount < needed) {
+      throw cause != null
+          ? cause
+          : new BlkSnapException(Errno.EIO, "a sync ended without a result");
+    }
+  }
+
+  /** With the lock held at entry and at exit, but not in between. */
+  private void runSync() {
+    long lease = clock.millis() + LEASE_MILLIS;
+    if (goodCount < startedCount) {
+      file.dirty();
+    }
+    file.setLeaseMillis(lease);
+    startedCount++;
+    running = true;
+    boolean good = false;
+    lock.unlock();
+    try {
+      file.force();
+      good = true;
+    } catch (BlkSnapException e) {
+      failure = e; // seen by nobody before the lock is taken again
+    } finally {
+      lock.lock();
+      leaseMillis = lease; // even so: not every write shall try again, the next checkpoint does
+      endedCount = startedCount;
+      if (good) {
+        goodCount = startedCount;
+      }
+      running = false;
+      ended.signalAll();
+    }
+  }
+
+  /** Whether everything that {@link #open} promised is durable. */
+  public boolean durable() {
+    lock.lock();
+    try {
+      return goodCount == endedCount;
     } finally {
       lock.unlock();
     }
@@ -173,31 +245,65 @@ public final class WriteIntent implements Closeable {
 
   /**
    * Closes the regions that were not written since the last checkpoint, after making {@code map}
-   * durable. Does nothing, not even a sync, when no region rested.
+   * durable, and renews the lease of a device in use. Two syncs at most, and none when nothing was
+   * written since the last region was closed.
    *
    * @return whether regions are still open, so that another checkpoint is due
    */
   public boolean checkpoint(CbtMap map) throws IOException {
     List<Integer> rested = new ArrayList<>();
-    boolean stillOpen = false;
     lock.lock();
     try {
-      for (int region = 0; region < open.length; region++) {
-        if (open[region] != 0) {
-          if ((byte) BYTES.getAndSet(touched, region, (byte) 0) == 0) {
-            rested.add(region);
-            BYTES.setVolatile(open, region, (byte) 0);
-          } else {
-            stillOpen = true;
-          }
+      if (notClosed == 0 && goodCount == endedCount) {
+        return false;
+      }
+      for (int region = 0; region < states.length; region++) {
+        if (states[region] == OPEN && (byte) BYTES.getAndSet(touched, region, (byte) 0) == 0) {
+          rested.add(region);
+          BYTES.setVolatile(states, region, CLOSED);
+          notClosed--;
+        }
+      }
+      if (rested.isEmpty()) {
+        awaitSync();
+        return true;
+      }
+    } finally {
+      lock.unlock();
+    }
+    close(rested, map);
+    lock.lock();
+    try {
+      return notClosed > 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Makes the map durable and closes every region; for when nobody writes any more.
+   *
+   * @throws IOException when the state directory fails; regions then stay open
+   */
+  public void closeRegions(CbtMap map) throws IOException {
+    List<Integer> all = new ArrayList<>();
+    lock.lock();
+    try {
+      for (int region = 0; region < states.length; region++) {
+        if (states[region] != CLOSED) {
+          all.add(region);
+          BYTES.setVolatile(states, region, CLOSED);
+          notClosed--;
         }
       }
     } finally {
       lock.unlock();
     }
-    if (rested.isEmpty()) {
-      return stillOpen;
-    }
+    close(all, map);
+  }
+
+  /** Of regions that are closed in memory already. */
+  private void close(List<Integer> regions, CbtMap map) throws IOException {
     VarHandle.fullFence();
     boolean durable = false;
     try {
@@ -205,28 +311,30 @@ public final class WriteIntent implements Closeable {
       durable = true;
     } finally {
       if (!durable) {
-        reopen(rested);
+        reopen(regions);
       }
     }
     lock.lock();
     try {
-      for (int region : rested) {
-        if (open[region] == 0) { // not opened anew in the meantime
-          setBit(region, false);
+      for (int region : regions) {
+        if (states[region] == CLOSED) { // not opened anew in the meantime
+          file.setBit(region, false);
         }
       }
-      file.force(BITS, file.segment().byteSize() - BITS);
+      awaitSync();
     } finally {
       lock.unlock();
     }
-    return stillOpen;
   }
 
   private void reopen(List<Integer> regions) {
     lock.lock();
     try {
       for (int region : regions) {
-        BYTES.setVolatile(open, region, (byte) 1); // their bits were never cleared
+        if (states[region] == CLOSED) {
+          notClosed++;
+          BYTES.setVolatile(states, region, OPEN); // their bits were never cleared
+        }
       }
     } finally {
       lock.unlock();
@@ -236,25 +344,14 @@ public final class WriteIntent implements Closeable {
   /** What may have changed without a durable mark. */
   public List<ByteRange> openRanges() {
     List<ByteRange> ranges = new ArrayList<>();
-    for (int region = 0; region < open.length; region++) {
-      if ((byte) BYTES.getVolatile(open, region) != 0) {
-        long offset = (long) region << REGION_SHIFT;
-        ranges.add(new ByteRange(offset, Math.min(1L << REGION_SHIFT, capacityBytes - offset)));
+    long regionBytes = 1L << file.regionShift();
+    for (int region = 0; region < states.length; region++) {
+      if ((byte) BYTES.getVolatile(states, region) != CLOSED) {
+        long offset = region * regionBytes;
+        ranges.add(new ByteRange(offset, Math.min(regionBytes, file.capacityBytes() - offset)));
       }
     }
     return ranges;
-  }
-
-  private boolean bit(int region) {
-    return (file.segment().get(ValueLayout.JAVA_BYTE, BITS + (region >>> 3)) >> (region & 7) & 1)
-        != 0;
-  }
-
-  private void setBit(int region, boolean on) {
-    long at = BITS + (region >>> 3);
-    int mask = 1 << (region & 7);
-    int old = file.segment().get(ValueLayout.JAVA_BYTE, at);
-    file.segment().set(ValueLayout.JAVA_BYTE, at, (byte) (on ? old | mask : old & ~mask));
   }
 
   @Override

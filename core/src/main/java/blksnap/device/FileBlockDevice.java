@@ -206,6 +206,15 @@ public final class FileBlockDevice implements ResizableDevice {
     }
   }
 
+  /**
+   * Makes everything durable, the times of the file too, which a {@link #flush} may leave behind;
+   * needed by who compares them after a power loss.
+   */
+  public void sync() throws BlkSnapException {
+    flush();
+    file.sync();
+  }
+
   @Override
   public List<Extent> allocation(long offset, long length, int maxExtents) throws BlkSnapException {
     if (length <= 0 || maxExtents <= 0) {

@@ -235,7 +235,9 @@ final class EngineParts {
 
     @Override
     public void init() throws IOException {
-      var devices = new TrackerTable(config.stateDirectory().resolve("devices"), parameters, log);
+      var devices =
+          new TrackerTable(
+              config.stateDirectory().resolve("devices"), parameters, InstantSource.system(), log);
       SnapshotTable begun = null;
       boolean up = false;
       try {

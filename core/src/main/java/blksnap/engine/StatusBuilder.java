@@ -16,6 +16,9 @@ import java.util.stream.Collectors;
 
 /** Describes the status tree of an engine; every value is read when it is asked for. */
 final class StatusBuilder {
+  private static final String EIO = Integer.toString(Errno.EIO.number());
+  private static final String NO_ERROR = "0";
+
   private final EngineParts parts;
 
   StatusBuilder(EngineParts parts) {
@@ -84,6 +87,7 @@ final class StatusBuilder {
           cbt.attribute("generation_id", () -> device.readMap(map -> map.generation().toString()));
           cbt.attribute("snap_number", () -> number(device, map -> (long) map.previous()));
           cbt.attribute("dirty_blocks", () -> number(device, CbtMap::dirtyBlocks));
+          cbt.attribute("errno", () -> device.marksAtRisk() ? EIO : NO_ERROR);
         });
   }
 

@@ -82,6 +82,7 @@ final class Calls {
 
   static final int AT_EMPTY_PATH = 0x1000;
   static final int STATX_BASIC_STATS = 0x07ff;
+  static final int STATX_BTIME = 0x0800;
   static final int STATX_DIOALIGN = 0x2000;
 
   static final long BLKROGET = 0x125e;

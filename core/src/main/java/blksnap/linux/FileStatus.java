@@ -17,6 +17,8 @@ import java.lang.foreign.MemorySegment;
  * @param allocatedBytes space taken on disk
  * @param modifiedNanos last change of the content, nanoseconds since 1970
  * @param changedNanos last change of content or attributes, nanoseconds since 1970
+ * @param bornNanos when the file was made, nanoseconds since 1970; 0 when the file system does not
+ *     know
  * @param directOffsetAlignment what offsets and lengths of direct I/O must be a multiple of; 0 when
  *     the kernel does not say
  * @param directMemoryAlignment what buffer addresses of direct I/O must be a multiple of; 0 when
@@ -31,6 +33,7 @@ public record FileStatus(
     long allocatedBytes,
     long modifiedNanos,
     long changedNanos,
+    long bornNanos,
     int directOffsetAlignment,
     int directMemoryAlignment) {
   private static final int TYPE_MASK = 0xf000;
@@ -57,6 +60,7 @@ public record FileStatus(
         statx.get(JAVA_LONG, 48) * BYTES_PER_STATX_BLOCK,
         nanos(statx, 112),
         nanos(statx, 96),
+        (statx.get(JAVA_INT, 0) & Calls.STATX_BTIME) != 0 ? nanos(statx, 80) : 0,
         directKnown ? statx.get(JAVA_INT, 156) : 0,
         directKnown ? statx.get(JAVA_INT, 152) : 0);
   }

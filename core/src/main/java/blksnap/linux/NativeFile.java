@@ -172,7 +172,7 @@ public final class NativeFile implements Closeable {
     try {
       requireOpen();
       MemorySegment statx = Native.scratch();
-      int mask = Calls.STATX_BASIC_STATS | Calls.STATX_DIOALIGN;
+      int mask = Calls.STATX_BASIC_STATS | Calls.STATX_BTIME | Calls.STATX_DIOALIGN;
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment empty = arena.allocateFrom("");
         check(

@@ -5,8 +5,8 @@ import blksnap.error.Errno;
 import java.util.Arrays;
 
 /**
- * The seven parameters, with the names, defaults and meanings of the kernel module. A value outside
- * its range is refused with {@code EINVAL}, never clamped.
+ * The seven parameters of the kernel module, with their names, defaults and meanings, and one of
+ * our own. A value outside its range is refused with {@code EINVAL}, never clamped.
  */
 public enum Parameter {
   TRACKING_BLOCK_MINIMUM_SHIFT(
@@ -57,7 +57,14 @@ public enum Parameter {
       2_048,
       1L << 33,
       "sectors by which diff storage grows, and asked for when space is low",
-      "the next growth or space check");
+      "the next growth or space check"),
+  WRITE_INTENT_REGION_SHIFT(
+      "write_intent_region_shift",
+      24,
+      16,
+      34,
+      "log2 of the bytes that count as changed after a power loss for each place in use",
+      "the next attach of a device that was closed in order");
 
   private final String key;
   private final long defaultValue;

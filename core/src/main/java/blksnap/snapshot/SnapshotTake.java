@@ -138,7 +138,7 @@ final class SnapshotTake {
       }
       long allClosed = context.nanoClock().getAsLong();
       for (Prepared p : prepared) {
-        p.device.map().freezeInto(p.frozen);
+        p.device.freezeMap(p.frozen);
         p.device.chain().add(p.diffArea);
         p.device.join(p.frozen);
       }

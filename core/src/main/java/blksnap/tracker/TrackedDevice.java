@@ -3,6 +3,7 @@ package blksnap.tracker;
 import blksnap.cbt.CbtMap;
 import blksnap.cbt.CbtSnapshot;
 import blksnap.cbt.WriteIntent;
+import blksnap.cbt.WriteStamps;
 import blksnap.device.BlockDevice;
 import blksnap.device.ResizableDevice;
 import blksnap.diffarea.AreaChain;
@@ -13,6 +14,7 @@ import blksnap.error.Errno;
 import blksnap.log.LogRing;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -21,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,8 +49,11 @@ public final class TrackedDevice implements BlockDevice {
   private final AreaChain chain;
   private final WriteGate gate = new WriteGate();
   private final DeviceStat stat = new DeviceStat();
+  private final InstantSource clock;
+  private final MapLoss onMapLost;
   private final LogRing log;
   private final AtomicBoolean intentFailed = new AtomicBoolean();
+  private final AtomicBoolean checkpointFailed = new AtomicBoolean();
 
   /** Held by a checkpoint, and taken before the gate by who exchanges or closes the map. */
   private final ReentrantLock checkpointLock = new ReentrantLock();
@@ -58,8 +64,11 @@ public final class TrackedDevice implements BlockDevice {
   /** Set with the gate closed; read inside it. */
   private volatile boolean closed;
 
+  /** Set with the gate closed: changes are refused from then on. */
+  private volatile boolean sealed;
+
   /** A mark could not be stored: what the map says is not to be trusted any more. */
-  private volatile boolean mapBroken;
+  private final AtomicBoolean mapLost = new AtomicBoolean();
 
   /**
    * The frozen maps of the snapshots that hold the device, oldest first; joined with the gate
@@ -74,10 +83,26 @@ public final class TrackedDevice implements BlockDevice {
    */
   public record Tracking(CbtMap map, WriteIntent intent) {}
 
-  public TrackedDevice(String name, ResizableDevice original, Tracking tracking, LogRing log) {
+  /**
+   * Told once that marks of a device were lost, so that no later load trusts its map; before the
+   * change whose mark it was. Called by any writer.
+   */
+  public interface MapLoss {
+    void remember(String device);
+  }
+
+  public TrackedDevice(
+      String name,
+      ResizableDevice original,
+      Tracking tracking,
+      InstantSource clock,
+      MapLoss onMapLost,
+      LogRing log) {
     this.name = name;
     this.original = original;
     this.tracking = tracking;
+    this.clock = clock;
+    this.onMapLost = onMapLost;
     this.log = log;
     this.chain = new AreaChain(original);
   }
@@ -221,9 +246,26 @@ public final class TrackedDevice implements BlockDevice {
   public void flush() throws IOException {
     long start = stat.begin();
     try {
+      long written = atStamps(WriteStamps::endedBytes);
       original.flush();
+      atStamps(stamps -> {
+        stamps.flushed(written);
+        return written;
+      });
     } finally {
       stat.end(DeviceStat.Kind.FLUSH, 0, start);
+    }
+  }
+
+  private long atStamps(ToLongFunction<WriteStamps> access) {
+    gate.enter();
+    try {
+      return closed ? 0 : access.applyAsLong(tracking.map.stamps());
+    } catch (InternalError e) {
+      loseMap(e);
+      return 0;
+    } finally {
+      gate.leave();
     }
   }
 
@@ -236,18 +278,17 @@ public final class TrackedDevice implements BlockDevice {
     long waitedSince = 0;
     while (true) {
       DiffArea full;
+      requireUnsealed();
       openRegions(
           tracking.intent, offset, length); // may sync, so not while a take would wait for it
       gate.enter();
       try {
-        if (closed) {
-          throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
-        }
+        requireUnsealed();
         mark(offset, length); // first: a change that then fails is over-reported, never missed
         // Old bytes are kept, or a snapshot is corrupt, before new ones land.
         full = preserve(offset, length, mayWait(waitedSince));
         if (full == null) {
-          change.run();
+          run(offset, length, change);
           return;
         }
       } finally {
@@ -259,15 +300,45 @@ public final class TrackedDevice implements BlockDevice {
     }
   }
 
+  private void requireUnsealed() throws BlkSnapException {
+    if (sealed) {
+      throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
+    }
+  }
+
+  /** Stamped before and after, by which a later load tells our writes from those of others. */
+  private void run(long offset, long length, Change change) throws IOException {
+    WriteStamps stamps = tracking.map.stamps();
+    try {
+      stamps.begin(offset, length, clock.millis());
+    } catch (InternalError e) {
+      loseMap(e);
+    }
+    try {
+      change.run();
+    } finally {
+      try {
+        stamps.end(offset, length, clock.millis());
+      } catch (InternalError e) {
+        loseMap(e);
+      }
+    }
+  }
+
+  /** The state directory's disk failed under the mapping, or the file was cut off. */
+  private void loseMap(InternalError cause) {
+    if (mapLost.compareAndSet(false, true)) {
+      log.error("device " + name + ": its change map is broken: " + cause.getMessage());
+      onMapLost.remember(name);
+    }
+  }
+
   private void mark(long offset, long length) {
     Tracking now = tracking;
     try {
       now.map.mark(offset, length);
-    } catch (InternalError e) { // the state directory's disk failed under the mapping
-      if (!mapBroken) {
-        mapBroken = true;
-        log.error("device " + name + ": its change map is broken: " + e.getMessage());
-      }
+    } catch (InternalError e) {
+      loseMap(e);
     }
     openRegions(
         now.intent, offset, length); // again, after the mark: a checkpoint may have come between
@@ -365,7 +436,7 @@ public final class TrackedDevice implements BlockDevice {
   public void markChanged(long offset, long length) {
     gate.enter();
     try {
-      long inside = closed ? 0 : Math.min(length, tracking.map.geometry().capacityBytes() - offset);
+      long inside = sealed ? 0 : Math.min(length, tracking.map.geometry().capacityBytes() - offset);
       if (inside > 0) {
         mark(offset, inside);
       }
@@ -415,11 +486,99 @@ public final class TrackedDevice implements BlockDevice {
     void commit() throws IOException;
   }
 
-  /** Makes marks durable and closes regions that rested; true when another checkpoint is due. */
-  public boolean checkpoint() throws IOException {
+  private void requireMap() throws BlkSnapException {
+    if (mapLost.get()) {
+      throw new BlkSnapException(
+              Errno.EIO, "the change map of " + name + " is broken: a change could not be noted")
+          .withHint("detach the device and attach it again, which begins a new generation");
+    }
+  }
+
+  /**
+   * Whether marks could not be stored, so that the map is worthless until the device is attached
+   * again.
+   */
+  public boolean mapLost() {
+    return mapLost.get();
+  }
+
+  /** Whether marks were lost, or would be if the power failed now. */
+  public boolean marksAtRisk() {
+    return mapLost.get() || intentFailed.get();
+  }
+
+  /**
+   * Ends the interval of the map for a take; needs the gate closed.
+   *
+   * @throws BlkSnapException {@code EIO} when the map is broken
+   */
+  public void freezeMap(CbtSnapshot frozen) throws IOException {
+    requireMap();
+    try {
+      tracking.map.freezeInto(frozen);
+    } catch (InternalError e) {
+      loseMap(e);
+      requireMap();
+    }
+  }
+
+  /**
+   * Makes marks durable and closes regions that rested. A failure leaves them open, and is logged
+   * when it is the first.
+   *
+   * @return whether another checkpoint is due
+   */
+  public boolean checkpoint() {
     checkpointLock.lock();
     try {
-      return !closed && tracking.intent.checkpoint(tracking.map);
+      boolean due = !closed && tracking.intent.checkpoint(tracking.map);
+      if (checkpointFailed.compareAndSet(true, false)) {
+        log.info("device " + name + ": checkpoints succeed again");
+      }
+      if (intentFailed.compareAndSet(true, false)) {
+        log.info("device " + name + ": change marks are safe from a power loss again");
+      }
+      return due;
+    } catch (IOException | InternalError e) {
+      if (checkpointFailed.compareAndSet(false, true)) {
+        log.error("device " + name + ": checkpoint failed: " + e.getMessage());
+      }
+      return true;
+    } finally {
+      checkpointLock.unlock();
+    }
+  }
+
+  /** Refuses changes from now on, and waits for those in flight; reading goes on. */
+  void seal() {
+    setSealed(true);
+  }
+
+  /** The device stays after all. */
+  void unseal() {
+    setSealed(false);
+  }
+
+  private void setSealed(boolean now) {
+    gate.close();
+    sealed = now;
+    gate.open();
+  }
+
+  /**
+   * Makes every mark durable, and the write-intent record empty; after {@link #seal}.
+   *
+   * @return whether it is so; if not, a power loss before the kernel has written the map is still
+   *     covered by the regions that stay open
+   */
+  boolean settle() {
+    checkpointLock.lock();
+    try {
+      tracking.intent.closeRegions(tracking.map);
+      return !mapLost.get();
+    } catch (IOException | InternalError e) {
+      log.error("device " + name + ": its change map is not durable: " + e.getMessage());
+      return false;
     } finally {
       checkpointLock.unlock();
     }
@@ -444,9 +603,7 @@ public final class TrackedDevice implements BlockDevice {
       if (closed) {
         throw new BlkSnapException(Errno.ESHUTDOWN, "device " + name + " was detached");
       }
-      if (mapBroken) {
-        throw new BlkSnapException(Errno.EIO, "the change map of " + name + " is broken");
-      }
+      requireMap();
       return reader.apply(tracking.map);
     } finally {
       gate.leave();
@@ -465,6 +622,7 @@ public final class TrackedDevice implements BlockDevice {
       if (closed) {
         return;
       }
+      sealed = true;
       closed = true;
       tracking.intent.close();
       tracking.map.close();

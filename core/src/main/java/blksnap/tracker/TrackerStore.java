@@ -10,6 +10,7 @@ import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
+import blksnap.state.Directories;
 import blksnap.state.StateFile;
 import blksnap.tracker.DeviceRecord.Stamps;
 import java.io.IOException;
@@ -17,11 +18,13 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The directory of tracked devices: for each one {@code device} (its record), {@code cbt} (its
@@ -30,18 +33,23 @@ import java.util.UUID;
 final class TrackerStore {
   private final Path directory;
   private final Parameters parameters;
+  private final InstantSource clock;
   private final LogRing log;
 
-  TrackerStore(Path directory, Parameters parameters, LogRing log) {
+  /** Held while a record is written. */
+  private final ReentrantLock saveLock = new ReentrantLock();
+
+  TrackerStore(Path directory, Parameters parameters, InstantSource clock, LogRing log) {
     this.directory = directory;
     this.parameters = parameters;
+    this.clock = clock;
     this.log = log;
   }
 
   /** Every record there is, by device name; a damaged one is named in the log and left out. */
   Map<String, DeviceRecord> records() throws IOException {
     Map<String, DeviceRecord> records = new TreeMap<>();
-    Files.createDirectories(directory);
+    Directories.create(directory);
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
       for (Path entry : entries) {
         String name = entry.getFileName().toString();
@@ -63,8 +71,13 @@ final class TrackerStore {
   }
 
   void save(String name, DeviceRecord record) throws IOException {
-    Files.createDirectories(directory.resolve(name));
-    StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
+    saveLock.lock();
+    try {
+      Directories.create(directory.resolve(name));
+      StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
+    } finally {
+      saveLock.unlock();
+    }
   }
 
   /**
@@ -74,10 +87,12 @@ final class TrackerStore {
    * @param fresh what to remember from now on; its content id counts unless the content of before
    *     goes on
    * @param keepContent whether areas of earlier takes may go on with this content
+   * @param sampler looks at the content
    */
-  Opened open(String name, DeviceRecord fresh, boolean keepContent) throws IOException {
+  Opened open(String name, DeviceRecord fresh, boolean keepContent, Sampler sampler)
+      throws IOException {
     Path home = directory.resolve(name);
-    Files.createDirectories(home);
+    Directories.create(home);
     Optional<DeviceRecord> before;
     try {
       before = record(name).filter(record -> record.path().equals(fresh.path()));
@@ -87,7 +102,7 @@ final class TrackerStore {
     }
     Opened opened =
         before.isPresent()
-            ? resume(name, before.get(), fresh)
+            ? resume(name, before.get(), fresh, sampler)
             : new Opened(create(home, fresh.stamps()), fresh.contentId());
     if (!keepContent) {
       opened = new Opened(opened.tracking(), fresh.contentId());
@@ -110,31 +125,36 @@ final class TrackerStore {
    */
   record Opened(TrackedDevice.Tracking tracking, UUID contentId) {}
 
-  private Opened resume(String name, DeviceRecord before, DeviceRecord fresh) throws IOException {
+  /** Makes the checksum of a {@link ContentSample}. */
+  interface Sampler {
+    long sample() throws IOException;
+  }
+
+  private Opened resume(String name, DeviceRecord before, DeviceRecord fresh, Sampler sampler)
+      throws IOException {
     Path home = directory.resolve(name);
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
     try {
       map = CbtMap.open(home.resolve("cbt"));
-      intent = WriteIntent.open(home.resolve("intent"));
-      Continuity continuity =
-          map.geometry().capacityBytes() == fresh.stamps().sizeBytes()
-              ? Continuity.judge(
-                  before,
-                  fresh.stamps(),
-                  fresh.bootId(),
-                  BootId.bootMillis(),
-                  map.lastWriteMillis())
-              : new Continuity.Broken("its map is for another size");
+      intent = WriteIntent.open(home.resolve("intent"), clock);
+      Continuity continuity = judge(before, fresh, map, intent);
+      if (continuity instanceof Continuity.Exact
+          && before.sample().isPresent()
+          && before.sample().getAsLong() != sampler.sample()) {
+        continuity = new Continuity.Broken("its content changed while it was not attached");
+      }
       switch (continuity) {
         case Continuity.Exact() -> {
-          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId());
+          WriteIntent resized = withPresentRegions(home, intent);
+          return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId());
         }
         case Continuity.AfterPowerLoss() -> {
           for (ByteRange range : intent.openRanges()) {
             map.mark(range.offset(), range.length());
           }
+          map.stamps().reset();
           map.force();
           log.warning(
               "device "
@@ -162,6 +182,34 @@ final class TrackerStore {
     return new Opened(create(home, fresh.stamps()), fresh.contentId());
   }
 
+  private static Continuity judge(
+      DeviceRecord before, DeviceRecord fresh, CbtMap map, WriteIntent intent) throws IOException {
+    long sizeBytes = fresh.stamps().sizeBytes();
+    if (before.stamps().sizeBytes() == sizeBytes
+        && (map.geometry().capacityBytes() != sizeBytes || intent.capacityBytes() != sizeBytes)) {
+      return new Continuity.Broken("its map is for another size");
+    }
+    return Continuity.judge(
+        before,
+        fresh.stamps(),
+        new Continuity.Machine(fresh.bootId(), BootId.bootMillis()),
+        new Continuity.Left(map.stamps().left(), intent.leaseMillis()));
+  }
+
+  /** A record without open regions is made anew where the parameter has changed. */
+  private WriteIntent withPresentRegions(Path home, WriteIntent intent) throws IOException {
+    int shift = parameters.getInt(Parameter.WRITE_INTENT_REGION_SHIFT);
+    if (intent.regionShift() == shift || !intent.openRanges().isEmpty()) {
+      return intent;
+    }
+    Path beside = home.resolve("intent.new");
+    Files.deleteIfExists(beside);
+    WriteIntent next = WriteIntent.create(beside, intent.capacityBytes(), shift, clock);
+    intent.close();
+    Files.move(beside, home.resolve("intent"), StandardCopyOption.ATOMIC_MOVE);
+    return next;
+  }
+
   private TrackedDevice.Tracking create(Path home, Stamps stamps) throws IOException {
     Files.deleteIfExists(home.resolve("cbt"));
     Files.deleteIfExists(home.resolve("intent"));
@@ -177,7 +225,12 @@ final class TrackerStore {
     CbtMap map = CbtMap.create(home.resolve("cbt" + suffix), geometry);
     try {
       return new TrackedDevice.Tracking(
-          map, WriteIntent.create(home.resolve("intent" + suffix), sizeBytes));
+          map,
+          WriteIntent.create(
+              home.resolve("intent" + suffix),
+              sizeBytes,
+              parameters.getInt(Parameter.WRITE_INTENT_REGION_SHIFT),
+              clock));
     } catch (IOException | RuntimeException e) {
       map.close();
       throw e;
@@ -213,6 +266,7 @@ final class TrackerStore {
           Files.move(
               home.resolve(file + ".new"), home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
+        StateFile.syncDirectory(home);
       }
     };
   }

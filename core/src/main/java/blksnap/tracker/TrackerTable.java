@@ -1,6 +1,6 @@
 package blksnap.tracker;
 
-import blksnap.cbt.CbtMap;
+import blksnap.cbt.WriteStamps;
 import blksnap.device.FileBlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -14,10 +14,12 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -40,6 +42,7 @@ public final class TrackerTable implements Closeable {
   private static final int MAX_DEVICES = 1_024;
 
   private final TrackerStore store;
+  private final InstantSource clock;
   private final LogRing log;
   private final Map<String, Attached> attached = new ConcurrentSkipListMap<>();
 
@@ -70,8 +73,9 @@ public final class TrackerTable implements Closeable {
   /**
    * @param directory where devices are remembered; made if it is not there
    */
-  public TrackerTable(Path directory, Parameters parameters, LogRing log) {
-    this.store = new TrackerStore(directory, parameters, log);
+  public TrackerTable(Path directory, Parameters parameters, InstantSource clock, LogRing log) {
+    this.store = new TrackerStore(directory, parameters, clock, log);
+    this.clock = clock;
     this.log = log;
     this.checkpointer = new Thread(this::checkpoints, "blksnap-checkpoint");
     this.checkpointer.setDaemon(true);
@@ -104,16 +108,22 @@ public final class TrackerTable implements Closeable {
   private void checkpoints() {
     try {
       while (!stopped.await(CHECKPOINT_MILLIS, TimeUnit.MILLISECONDS)) {
-        for (Attached device : attached.values()) {
-          try {
-            device.device().checkpoint();
-          } catch (IOException e) {
-            log.error("device " + device.name() + ": checkpoint failed: " + e.getMessage());
-          }
-        }
+        checkpoint();
       }
     } catch (InterruptedException e) {
       log.debug("tracker: checkpoints end");
+    }
+  }
+
+  /** One round of checkpoints over all devices; a device that begins to fail tells the log. */
+  public void checkpoint() {
+    for (Attached device : attached.values()) {
+      device.device().checkpoint();
+      try {
+        observe(device);
+      } catch (IOException e) { // detached meanwhile, or its map is lost, which was told before
+        log.debug("device " + device.name() + ": not observed: " + e.getMessage());
+      }
     }
   }
 
@@ -191,6 +201,9 @@ public final class TrackerTable implements Closeable {
         FileBlockDevice.open(path, new FileBlockDevice.Options(readOnly, cache));
     boolean opened = false;
     try {
+      if (!readOnly) {
+        original.sync(); // what its stamps show from here on, a power loss does not take back
+      }
       var record =
           new DeviceRecord(
               path.toString(),
@@ -198,14 +211,20 @@ public final class TrackerTable implements Closeable {
               direct,
               true,
               false,
+              false,
               TrackerStore.bootId(),
               UUID.randomUUID(),
+              OptionalLong.empty(),
               Stamps.of(original.status(), original.sizeBytes()));
-      TrackerStore.Opened tracked = store.open(name, record, keepContent);
-      var device = new TrackedDevice(name, original, tracked.tracking(), log);
+      TrackerStore.Opened tracked =
+          store.open(name, record, keepContent, () -> ContentSample.of(original));
+      var device =
+          new TrackedDevice(name, original, tracked.tracking(), clock, this::rememberLostMap, log);
       var entry =
           new Attached(
               device, original, path.toString(), direct, tracked.contentId(), original.warnings());
+      tracked.tracking().map().stamps().settle();
+      observe(entry);
       attached.put(name, entry);
       entry.warnings().forEach(warning -> log.warning("device " + name + ": " + warning));
       opened = true;
@@ -279,6 +298,10 @@ public final class TrackerTable implements Closeable {
       long oldSize = device.device().sizeBytes();
       device.device().resize(newSizeBytes, store.resizing(name));
       store.save(name, record(device));
+      if (device.device().mapLost()) {
+        rememberLostMap(name); // it may have been lost while the record was made
+      }
+      observe(device);
       log.info("device " + name + ": resized from " + oldSize + " to " + newSizeBytes + " bytes");
     } finally {
       changeLock.unlock();
@@ -293,28 +316,78 @@ public final class TrackerTable implements Closeable {
         device.direct(),
         true,
         false,
+        device.device().mapLost(),
         TrackerStore.bootId(),
         device.contentId(),
+        OptionalLong.empty(),
         Stamps.of(original.status(), original.sizeBytes()));
+  }
+
+  private void rememberLostMap(String name) {
+    try {
+      Optional<DeviceRecord> record = store.record(name);
+      if (record.isPresent()) {
+        store.save(name, record.get().withLostMap());
+      }
+    } catch (IOException e) {
+      log.error("device " + name + ": that its map is lost cannot be noted: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Remembers how the device looks, if nothing is being written to it: what shows otherwise after a
+   * kill, with no write of ours in between, was written by somebody else.
+   */
+  private static void observe(Attached device) throws IOException {
+    FileBlockDevice original = device.original();
+    long begun = device.device().readMap(map -> atRest(map.stamps()));
+    if (begun < 0) {
+      return;
+    }
+    Stamps now = Stamps.of(original.status(), original.sizeBytes());
+    device
+        .device()
+        .readMap(map -> {
+          WriteStamps stamps = map.stamps();
+          if (atRest(stamps) == begun) {
+            stamps.observe(
+                new WriteStamps.Observation(
+                    begun,
+                    stamps.unflushedBytes(),
+                    now.modifiedNanos(),
+                    now.changedNanos(),
+                    now.disk().sectorsWritten()));
+          }
+          return begun;
+        });
+  }
+
+  /** Bytes of all writes so far; -1 while some are on their way. */
+  private static long atRest(WriteStamps stamps) {
+    long ended = stamps.endedBytes();
+    return stamps.begunBytes() == ended ? ended : -1;
   }
 
   /** Everything durable, then the record that says so, then the file. */
   private void close(Attached device, boolean stayAttached) throws IOException {
-    boolean durable = device.device().readMap(TrackerTable::force);
-    device.original().flush();
-    Stamps last = Stamps.of(device.original().status(), device.original().sizeBytes());
-    DeviceRecord closed = record(device).closed(stayAttached, durable, last);
-    device.device().close();
-    store.save(device.name(), closed);
-  }
-
-  private static boolean force(CbtMap map) {
+    FileBlockDevice original = device.original();
+    device.device().seal();
+    boolean saved = false;
     try {
-      map.force();
-      return true;
-    } catch (IOException e) {
-      return false; // the kernel still has it; only a power loss before it is written would lose it
+      boolean durable = device.device().settle();
+      if (!original.readOnly()) {
+        original.sync();
+      }
+      Stamps last = Stamps.of(original.status(), original.sizeBytes());
+      OptionalLong sample = OptionalLong.of(ContentSample.of(original));
+      store.save(device.name(), record(device).closed(stayAttached, durable, sample, last));
+      saved = true;
+    } finally {
+      if (!saved) {
+        device.device().unseal();
+      }
     }
+    device.device().close();
   }
 
   /** Refuses a file that is attached; for diff storage. */

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.error.Errno;
 import blksnap.sector.ByteRange;
+import blksnap.testing.ManualClock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,12 +20,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class WriteIntentTest {
-  private static final long REGION = 1L << WriteIntent.REGION_SHIFT;
+  private static final int SHIFT = 24;
+  private static final long REGION = 1L << SHIFT;
 
   /** Ten regions, the last one short. */
   private static final long CAPACITY = 9 * REGION + 512;
 
   @TempDir Path directory;
+
+  private final ManualClock clock = new ManualClock();
 
   @SuppressWarnings("NullAway.Init") // before each test
   private CbtMap map;
@@ -34,7 +39,7 @@ class WriteIntentTest {
   @BeforeEach
   void create() throws IOException {
     map = CbtMap.create(directory.resolve("cbt"), CbtGeometry.of(CAPACITY, 16, 2_097_152));
-    intent = WriteIntent.create(path(), CAPACITY);
+    intent = WriteIntent.create(path(), CAPACITY, SHIFT, clock);
   }
 
   @AfterEach
@@ -60,7 +65,7 @@ class WriteIntentTest {
   private List<ByteRange> found() throws IOException {
     Path copy = directory.resolve("copy");
     Files.copy(path(), copy, StandardCopyOption.REPLACE_EXISTING);
-    try (WriteIntent again = WriteIntent.open(copy)) {
+    try (WriteIntent again = WriteIntent.open(copy, clock)) {
       assertThat(again.capacityBytes()).isEqualTo(CAPACITY);
       return again.openRanges();
     }
@@ -106,7 +111,7 @@ class WriteIntentTest {
   void whatWasOpenAtAKillRestsAndIsClosedByTheNextLoad() throws IOException {
     write(3 * REGION, 1);
     intent.close();
-    intent = WriteIntent.open(path());
+    intent = WriteIntent.open(path(), clock);
     assertThat(intent.openRanges()).containsExactly(region(3));
     assertThat(intent.checkpoint(map)).isFalse();
     assertThat(found()).isEmpty();
@@ -140,6 +145,48 @@ class WriteIntentTest {
   }
 
   @Test
+  void whenNobodyWritesAnyMoreEveryRegionCanBeClosed() throws IOException {
+    write(0, 1);
+    write(7 * REGION, 2 * REGION);
+    intent.closeRegions(map);
+    assertThat(found()).isEmpty();
+    write(REGION, 1);
+    assertThat(found()).containsExactly(region(1));
+  }
+
+  @Test
+  void theLeaseIsAlwaysAheadOfWhoWrites() throws IOException {
+    assertThat(leaseFound()).isZero();
+    write(0, 1);
+    long first = leaseFound();
+    assertThat(first).isEqualTo(clock.millis() + WriteIntent.LEASE_MILLIS);
+
+    clock.advance(Duration.ofMillis(WriteIntent.LEASE_MILLIS - WriteIntent.LEASE_MARGIN_MILLIS));
+    write(0, 1);
+    assertThat(leaseFound()).as("enough is left of it").isEqualTo(first);
+
+    clock.advance(Duration.ofMillis(1));
+    write(0, 1);
+    assertThat(leaseFound()).isEqualTo(clock.millis() + WriteIntent.LEASE_MILLIS);
+  }
+
+  @Test
+  void aCheckpointOfADeviceInUseRenewsTheLeaseForItsWriters() throws IOException {
+    write(0, 1);
+    clock.advance(Duration.ofSeconds(5));
+    intent.checkpoint(map);
+    assertThat(leaseFound()).isEqualTo(clock.millis() + WriteIntent.LEASE_MILLIS);
+  }
+
+  private long leaseFound() throws IOException {
+    Path copy = directory.resolve("copy");
+    Files.copy(path(), copy, StandardCopyOption.REPLACE_EXISTING);
+    try (WriteIntent again = WriteIntent.open(copy, clock)) {
+      return again.leaseMillis();
+    }
+  }
+
+  @Test
   void aDamagedRecordIsRefused() throws IOException {
     intent.close();
     byte[] whole = Files.readAllBytes(path());
@@ -147,11 +194,11 @@ class WriteIntentTest {
       byte[] damaged = whole.clone();
       damaged[at] ^= 4;
       Files.write(path(), damaged);
-      refused(Errno.EBADMSG, () -> WriteIntent.open(path()), path().toString());
+      refused(Errno.EBADMSG, () -> WriteIntent.open(path(), clock), path().toString());
     }
     Files.write(path(), Arrays.copyOf(whole, 4096));
-    refused(Errno.EBADMSG, () -> WriteIntent.open(path()), path().toString());
+    refused(Errno.EBADMSG, () -> WriteIntent.open(path(), clock), path().toString());
     Files.write(path(), whole);
-    intent = WriteIntent.open(path());
+    intent = WriteIntent.open(path(), clock);
   }
 }

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ParameterTest {
   @Test
-  void hasTheSevenNamesAndDefaultsOfTheKernelModule() {
+  void hasTheSevenNamesAndDefaultsOfTheKernelModuleAndOneOfItsOwn() {
     String all =
         Arrays.stream(Parameter.values())
             .map(parameter -> parameter.key() + "=" + parameter.defaultValue())
@@ -29,7 +29,8 @@ class ParameterTest {
             chunk_maximum_count=2097152
             chunk_maximum_in_cache=32
             free_diff_buffer_pool_size=128
-            diff_storage_minimum=2097152\
+            diff_storage_minimum=2097152
+            write_intent_region_shift=24\
             """);
   }
 

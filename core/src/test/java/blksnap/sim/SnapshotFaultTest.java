@@ -30,6 +30,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -155,8 +156,10 @@ class SnapshotFaultTest {
       var tracking =
           new TrackedDevice.Tracking(
               CbtMap.create(home.resolve("cbt"), CbtGeometry.of(SIZE, 12, 1 << 20)),
-              WriteIntent.create(home.resolve("intent"), SIZE));
-      device = new TrackedDevice("vm1", original, tracking, new LogRing());
+              WriteIntent.create(home.resolve("intent"), SIZE, 24, InstantSource.system()));
+      device =
+          new TrackedDevice(
+              "vm1", original, tracking, InstantSource.system(), device -> {}, new LogRing());
     }
 
     void run() throws IOException {

@@ -47,7 +47,8 @@ public final class World implements Closeable {
     parameters.set(Parameter.DIFF_STORAGE_MINIMUM, 2_048);
     this.diffIo = new DiffIo(parameters);
     Path state = Files.createDirectories(directory.resolve("state"));
-    this.trackers = new TrackerTable(state.resolve("devices"), parameters, log);
+    this.trackers =
+        new TrackerTable(state.resolve("devices"), parameters, InstantSource.system(), log);
     trackers.start();
     this.storages = new StorageTable(parameters, trackers::refuse);
     this.snapshots =
