@@ -23,7 +23,7 @@ sealed interface Continuity {
   /**
    * How much later than it began a write that was on its way at a kill may have stamped the file.
    */
-  long SLACK_MILLIS = 1_000;
+  long SLACK_MILLIS = 2_000;
 
   /**
    * The machine as it is now.
