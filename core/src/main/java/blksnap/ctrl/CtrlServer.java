@@ -2,13 +2,13 @@ package blksnap.ctrl;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Peer;
 import blksnap.log.LogRing;
 import com.google.gson.JsonNull;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -17,7 +17,6 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import jdk.net.ExtendedSocketOptions;
 
 /**
  * The engine's end of the control socket. One thread accepts; each client has two of its own. Only
@@ -102,10 +101,10 @@ public final class CtrlServer implements Closeable {
   private void admit(SocketChannel client) throws IOException {
     boolean admitted = false;
     try {
-      UserPrincipal peer = client.getOption(ExtendedSocketOptions.SO_PEERCRED).user();
+      Peer peer = Peer.of(client);
       Optional<BlkSnapException> refusal = checkPeer(peer);
       if (refusal.isEmpty()) {
-        refusal = begin(client);
+        refusal = begin(client, peer);
       }
       if (refusal.isPresent()) {
         log.warning("a client was refused: " + refusal.get().sentence());
@@ -119,17 +118,17 @@ public final class CtrlServer implements Closeable {
     }
   }
 
-  private Optional<BlkSnapException> checkPeer(UserPrincipal peer) {
-    if (PeerCheck.mayTalk(peer, socket.owner())) {
+  private Optional<BlkSnapException> checkPeer(Peer peer) {
+    if (peer.mayUse(socket.owner().getName())) {
       return Optional.empty();
     }
     return Optional.of(
-        new BlkSnapException(Errno.EPERM, "user " + peer.getName() + " may not control this engine")
+        new BlkSnapException(Errno.EPERM, peer + " may not control this engine")
             .withHint("use it as user " + socket.owner().getName() + " or root"));
   }
 
   /** Serves the client from now on, or says why not. */
-  private Optional<BlkSnapException> begin(SocketChannel client) {
+  private Optional<BlkSnapException> begin(SocketChannel client, Peer peer) {
     CtrlConnection connection;
     lock.lock();
     try {
@@ -163,6 +162,7 @@ public final class CtrlServer implements Closeable {
         ended(connection);
       }
     }
+    log.debug("client " + connection.number() + " is " + peer);
     return Optional.empty();
   }
 

@@ -3,12 +3,12 @@ package blksnap.engine;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.linux.NativeFile;
+import blksnap.linux.PrivateDirectory;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 
 /**
@@ -16,9 +16,6 @@ import java.util.Set;
  * {@code lock} in it, which the kernel lets go when the engine dies, however it dies.
  */
 final class DirectoryLock implements Closeable {
-  private static final Set<PosixFilePermission> OWNER_ONLY =
-      PosixFilePermissions.fromString("rwx------");
-
   private final NativeFile file;
 
   private DirectoryLock(NativeFile file) {
@@ -26,10 +23,11 @@ final class DirectoryLock implements Closeable {
   }
 
   /**
-   * Makes the directory if need be, and locks it.
+   * Makes the directory if need be, and locks it; then judges what lies in it.
    *
    * @throws BlkSnapException {@code EEXIST} when an engine has it, {@code ENOTDIR} when it is none,
-   *     {@code EACCES} when it cannot be made or belongs to others
+   *     {@code EACCES} when it cannot be made, {@code EPERM} when it or something in it is another
+   *     user's, {@code EINVAL} when it or something in it is a symbolic link
    */
   static DirectoryLock take(Path directory) throws IOException {
     make(directory);
@@ -53,13 +51,26 @@ final class DirectoryLock implements Closeable {
         }
       }
       if (taken) {
-        return new DirectoryLock(file);
+        return judged(directory, new DirectoryLock(file));
+      }
+    }
+  }
+
+  private static DirectoryLock judged(Path directory, DirectoryLock lock) throws IOException {
+    boolean good = false;
+    try {
+      PrivateDirectory.judgeContent(directory);
+      good = true;
+      return lock;
+    } finally {
+      if (!good) {
+        lock.close();
       }
     }
   }
 
   private static boolean isStill(Path path, NativeFile file) throws IOException {
-    if (!Files.exists(path)) {
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       return false;
     }
     try (NativeFile now = NativeFile.open(path, Set.of(NativeFile.Flag.IDENTIFY))) {
@@ -68,18 +79,9 @@ final class DirectoryLock implements Closeable {
   }
 
   private static void make(Path directory) throws IOException {
+    PrivateDirectory.make(directory);
     try {
-      if (Files.exists(directory) && !Files.isDirectory(directory)) {
-        throw new BlkSnapException(Errno.ENOTDIR, directory + " is not a directory");
-      }
-      if (!Files.exists(directory)) {
-        Files.createDirectories(directory);
-      }
-      if (!Files.getPosixFilePermissions(directory).equals(OWNER_ONLY)) {
-        Files.setPosixFilePermissions(directory, OWNER_ONLY);
-      }
-    } catch (BlkSnapException e) {
-      throw e;
+      PrivateDirectory.close(directory);
     } catch (IOException e) {
       throw new BlkSnapException(
           Errno.EACCES, "directory " + directory + " cannot be made or used: " + e.getMessage(), e);

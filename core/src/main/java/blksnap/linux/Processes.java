@@ -13,7 +13,16 @@ public final class Processes {
   private static final MethodHandle GETEUID =
       Native.function("geteuid", FunctionDescriptor.of(JAVA_INT));
 
+  private static final MethodHandle UMASK =
+      Native.function("umask", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  private static final int OTHERS = 0077;
+
   private Processes() {}
+
+  /** What this process makes from now on is its user's only, whatever umask it was started with. */
+  public static void restrictNewFiles() {
+    Native.once(s -> (int) UMASK.invokeExact(s, OTHERS));
+  }
 
   /**
    * Leaves the terminal's session, so that its hang-up and its interrupt key do not reach this

@@ -3,12 +3,14 @@ package blksnap.nbd;
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Peer;
 import blksnap.log.LogRing;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -20,7 +22,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import jdk.net.ExtendedSocketOptions;
 
 /**
  * Serves what an {@link ExportTable} offers to NBD clients, until it is closed. Safe from many
@@ -35,6 +36,10 @@ public final class NbdServer implements Closeable {
   private static final int SPARE_BUFFERS = 32;
 
   private final NbdConfig config;
+
+  /** The user we act as; needed only where {@link Peer#numbers} are not known. */
+  private final String ownName;
+
   private final LogRing log;
   private final NbdStats stats = new NbdStats();
   private final NbdThreads threads = new NbdThreads();
@@ -53,8 +58,10 @@ public final class NbdServer implements Closeable {
       BufferPool pool,
       LogRing log,
       Deque<NbdListener> listeners,
-      Optional<InetSocketAddress> tcpAddress) {
+      Optional<InetSocketAddress> tcpAddress,
+      String ownName) {
     this.config = config;
+    this.ownName = ownName;
     this.log = log;
     this.listeners = listeners;
     this.tcpAddress = tcpAddress;
@@ -92,7 +99,11 @@ public final class NbdServer implements Closeable {
         listeners.push(listener);
         tcp = Optional.of(listener.tcpAddress());
       }
-      var server = new NbdServer(config, exports, pool, log, listeners, tcp);
+      String ownName =
+          config.unixSocket().isPresent()
+              ? Files.getOwner(config.unixSocket().get()).getName()
+              : "";
+      var server = new NbdServer(config, exports, pool, log, listeners, tcp, ownName);
       server.begin();
       return server;
     } catch (IOException | RuntimeException | Error e) {
@@ -143,9 +154,14 @@ public final class NbdServer implements Closeable {
         channel.close();
         return;
       }
+      Optional<String> peer = peer(channel);
+      if (peer.isEmpty()) {
+        stats.refused.increment();
+        channel.close();
+        return;
+      }
       stats.connections.increment();
-      String peer = peer(channel);
-      var connection = new NbdConnection(numbers.incrementAndGet(), channel, peer, shared);
+      var connection = new NbdConnection(numbers.incrementAndGet(), channel, peer.get(), shared);
       connections.add(connection);
       connection.start();
     } catch (IOException | RuntimeException | Error e) {
@@ -158,15 +174,19 @@ public final class NbdServer implements Closeable {
     }
   }
 
-  private static String peer(SocketChannel channel) throws IOException {
+  /** Who is there; empty when it may not be served. */
+  private Optional<String> peer(SocketChannel channel) throws IOException {
     if (channel.getRemoteAddress() instanceof InetSocketAddress address) {
       channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-      return address.getAddress().getHostAddress() + " port " + address.getPort();
+      channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true); // who died unseen does not stay
+      return Optional.of(address.getAddress().getHostAddress() + " port " + address.getPort());
     }
-    if (channel.supportedOptions().contains(ExtendedSocketOptions.SO_PEERCRED)) {
-      return "user " + channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
+    Peer peer = Peer.of(channel);
+    if (peer.mayUse(ownName)) {
+      return Optional.of(peer.toString());
     }
-    return "local user";
+    log.warning("nbd: " + peer + " is refused: it is neither user " + ownName + " nor root");
+    return Optional.empty();
   }
 
   /** The unix socket listened on. */

@@ -5,11 +5,13 @@ import blksnap.error.Errno;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -91,8 +93,8 @@ public final class StateFile {
    */
   public static Fields read(Path path) throws IOException {
     byte[] all;
-    try {
-      all = Files.readAllBytes(path);
+    try (InputStream file = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
+      all = file.readNBytes(HEADER_BYTES + MAX_TEXT_BYTES + 1); // a longer one is not read whole
     } catch (NoSuchFileException e) {
       throw new BlkSnapException(Errno.ENOENT, "there is no record " + path, e);
     }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -113,6 +114,7 @@ final class DaemonLauncher {
     return List.of(
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "--enable-native-access=ALL-UNNAMED",
+        "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
         "-cp",
         System.getProperty("java.class.path"),
         Main.class.getName());
@@ -121,6 +123,9 @@ final class DaemonLauncher {
   /** The log, there and private before a daemon writes to it. */
   private Path log() throws IOException {
     Path log = directories.daemonLog();
+    if (Files.isSymbolicLink(log)) {
+      throw new BlkSnapException(Errno.EINVAL, log + " is a symbolic link, which is not followed");
+    }
     if (Files.exists(log) && Files.size(log) > MAX_LOG_BYTES) {
       Path old = log.resolveSibling(log.getFileName() + ".1");
       Files.move(log, old, StandardCopyOption.REPLACE_EXISTING);
@@ -128,9 +133,10 @@ final class DaemonLauncher {
     var owner = PosixFilePermissions.fromString("rw-------");
     FileChannel.open(
             log,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS),
             PosixFilePermissions.asFileAttribute(owner))
         .close();
+    Files.setPosixFilePermissions(log, owner); // a umask may have taken even our own rights
     return log;
   }
 }

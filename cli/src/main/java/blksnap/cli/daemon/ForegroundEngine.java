@@ -40,6 +40,7 @@ final class ForegroundEngine {
   int run(Map<Parameter, Long> parameters, OptionalInt tcpPort)
       throws IOException, InterruptedException {
     Engine engine;
+    Processes.restrictNewFiles();
     try {
       if (notify) {
         Processes.startSession();
