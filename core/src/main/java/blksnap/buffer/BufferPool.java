@@ -2,21 +2,30 @@ package blksnap.buffer;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.Closeable;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
-import java.util.concurrent.locks.Condition;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntSupplier;
 
 /**
  * Direct buffers, page aligned, lent and given back. At most {@code limitBytes} are out at a time:
- * who asks for more waits. Sizes are rounded up to a power of two from {@value #ALIGNMENT} bytes,
- * and each size keeps its own free list.
+ * who asks for more waits, first come, first served. Sizes are rounded up to a power of two from
+ * {@value #ALIGNMENT} bytes, and each size keeps its own free list. What is out and what is kept
+ * free are together never more than {@code limitBytes}, and what is not kept is freed at once, not
+ * when the collector comes by.
  *
  * <p>Safe from many threads. A thread that holds a buffer must not wait for a second one, or two
  * such threads could wait for each other.
  */
-public final class BufferPool {
+public final class BufferPool implements Closeable {
   /**
    * Alignment of every buffer's address, enough for O_DIRECT on any disk; also the smallest size.
    */
@@ -27,12 +36,24 @@ public final class BufferPool {
   private final long limitBytes;
   private final IntSupplier keepPerSize;
 
-  /** Guards all fields below; held only to take or give, never across I/O. */
+  /** One permit for each {@link #ALIGNMENT} bytes that may still be lent. */
+  private final Semaphore pages;
+
+  /** Guards all fields below; held only to take or give, never across I/O or an allocation. */
   private final ReentrantLock lock = new ReentrantLock();
 
-  private final Condition returned = lock.newCondition();
-  private final ArrayDeque<ByteBuffer>[] free;
-  private long lentBytes;
+  @GuardedBy("lock")
+  private final List<Deque<Memory>> free = new ArrayList<>();
+
+  /** Bytes that are out or free. */
+  @GuardedBy("lock")
+  private long heldBytes;
+
+  @GuardedBy("lock")
+  private boolean closed;
+
+  /** Memory that is freed by closing its arena. */
+  private record Memory(Arena arena, ByteBuffer buffer) {}
 
   /**
    * @param limitBytes bytes lent at a time; must cover the largest single request
@@ -41,67 +62,120 @@ public final class BufferPool {
   public BufferPool(long limitBytes, IntSupplier keepPerSize) {
     this.limitBytes = limitBytes;
     this.keepPerSize = keepPerSize;
-    this.free = newFreeLists();
-  }
-
-  @SuppressWarnings({"unchecked", "rawtypes"}) // an array of a generic type can only be made raw
-  private static ArrayDeque<ByteBuffer>[] newFreeLists() {
-    ArrayDeque<ByteBuffer>[] lists = new ArrayDeque[SIZES];
+    this.pages = new Semaphore(Math.toIntExact(limitBytes / ALIGNMENT), true);
     for (int i = 0; i < SIZES; i++) {
-      lists[i] = new ArrayDeque<>();
+      free.add(new ArrayDeque<>());
     }
-    return lists;
   }
 
   /**
    * A buffer with position 0 and limit {@code bytes}, its content undefined; waits while the limit
    * is reached.
    *
-   * @throws BlkSnapException {@code EINTR} when interrupted while waiting
+   * @throws BlkSnapException {@code EINTR} when interrupted while waiting and {@code ENOMEM} when
+   *     Java may use no more direct memory; then nothing was taken
    */
   public Lease take(int bytes) throws BlkSnapException {
     int shift = shiftFor(bytes);
-    long size = 1L << shift;
-    if (size > limitBytes) {
+    int count = pagesOf(shift);
+    if ((long) count * ALIGNMENT > limitBytes) {
       throw new IllegalArgumentException(bytes + " bytes are over the pool's " + limitBytes);
     }
-    ByteBuffer buffer;
-    lock.lock();
     try {
-      while (lentBytes + size > limitBytes) {
-        returned.await();
-      }
-      lentBytes += size;
-      buffer = free[shift].pollFirst();
+      pages.acquire(count);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new BlkSnapException(Errno.EINTR, "interrupted while waiting for a buffer", e);
+    }
+    boolean taken = false;
+    try {
+      Memory memory = memory(shift);
+      taken = true;
+      memory.buffer().clear().limit(bytes);
+      return new Lease(this, memory, shift);
+    } finally {
+      if (!taken) {
+        pages.release(count);
+      }
+    }
+  }
+
+  private Memory memory(int shift) throws BlkSnapException {
+    List<Memory> dropped = new ArrayList<>();
+    lock.lock();
+    try {
+      Memory kept = free.get(shift).pollFirst();
+      if (kept != null) {
+        return kept;
+      }
+      heldBytes += 1L << shift;
+      dropToLimit(dropped);
     } finally {
       lock.unlock();
     }
-    if (buffer == null) {
-      boolean made = false;
-      try {
-        buffer = ByteBuffer.allocateDirect((int) size + ALIGNMENT).alignedSlice(ALIGNMENT);
-        made = true;
-      } finally {
-        if (!made) {
-          give(size, shift, null);
-        }
+    boolean made = false;
+    try {
+      dropped.forEach(memory -> memory.arena().close());
+      Memory memory = allocate(1 << shift);
+      made = true;
+      return memory;
+    } finally {
+      if (!made) {
+        forget(shift);
       }
     }
-    buffer.clear().limit(bytes);
-    return new Lease(this, buffer, shift);
+  }
+
+  /** Largest first: one of them makes room for many. */
+  @GuardedBy("lock")
+  private void dropToLimit(List<Memory> dropped) {
+    for (int shift = SIZES - 1; shift >= 0 && heldBytes > limitBytes; shift--) {
+      Deque<Memory> kept = free.get(shift);
+      while (heldBytes > limitBytes && !kept.isEmpty()) {
+        dropped.add(kept.removeLast());
+        heldBytes -= 1L << shift;
+      }
+    }
+  }
+
+  private static Memory allocate(int bytes) throws BlkSnapException {
+    Arena arena = Arena.ofShared();
+    boolean made = false;
+    try {
+      var memory = new Memory(arena, arena.allocate(bytes, ALIGNMENT).asByteBuffer());
+      made = true;
+      return memory;
+    } catch (OutOfMemoryError e) { // not of the heap
+      throw new BlkSnapException(Errno.ENOMEM, "no memory for a buffer of " + bytes + " bytes", e);
+    } finally {
+      if (!made) {
+        arena.close();
+      }
+    }
   }
 
   /** Bytes lent now. */
   public long lentBytes() {
+    return limitBytes / ALIGNMENT * ALIGNMENT - (long) pages.availablePermits() * ALIGNMENT;
+  }
+
+  /** Bytes lent now, or kept free. */
+  public long heldBytes() {
     lock.lock();
     try {
-      return lentBytes;
+      return heldBytes;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Most bytes that can be lent at a time. */
+  public long limitBytes() {
+    return limitBytes;
+  }
+
+  private static int pagesOf(int shift) {
+    return (1 << shift) / ALIGNMENT;
   }
 
   private static int shiftFor(int bytes) {
@@ -112,42 +186,73 @@ public final class BufferPool {
         Integer.numberOfTrailingZeros(ALIGNMENT), 32 - Integer.numberOfLeadingZeros(bytes - 1));
   }
 
-  private void give(long size, int shift, @org.jspecify.annotations.Nullable ByteBuffer buffer) {
+  private void give(int shift, Memory memory) {
+    Optional<Memory> dropped = Optional.empty();
     lock.lock();
     try {
-      lentBytes -= size;
-      if (buffer != null && free[shift].size() < keepPerSize.getAsInt()) {
-        free[shift].addFirst(buffer);
+      if (!closed && free.get(shift).size() < keepPerSize.getAsInt()) {
+        free.get(shift).addFirst(memory);
+      } else {
+        heldBytes -= 1L << shift;
+        dropped = Optional.of(memory);
       }
-      returned.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    dropped.ifPresent(one -> one.arena().close());
+    pages.release(pagesOf(shift));
+  }
+
+  private void forget(int shift) {
+    lock.lock();
+    try {
+      heldBytes -= 1L << shift;
     } finally {
       lock.unlock();
     }
   }
 
+  /** Frees what is kept; what is still lent is freed when it is given back. Twice is harmless. */
+  @Override
+  public void close() {
+    List<Memory> dropped = new ArrayList<>();
+    lock.lock();
+    try {
+      closed = true;
+      for (int shift = 0; shift < SIZES; shift++) {
+        heldBytes -= (long) free.get(shift).size() << shift;
+        dropped.addAll(free.get(shift));
+        free.get(shift).clear();
+      }
+    } finally {
+      lock.unlock();
+    }
+    dropped.forEach(memory -> memory.arena().close());
+  }
+
   /** One lent buffer; closing gives it back, twice is harmless. Used by one thread at a time. */
   public static final class Lease implements AutoCloseable {
     private final BufferPool pool;
-    private final ByteBuffer buffer;
+    private final Memory memory;
     private final int shift;
     private boolean open = true;
 
-    private Lease(BufferPool pool, ByteBuffer buffer, int shift) {
+    private Lease(BufferPool pool, Memory memory, int shift) {
       this.pool = pool;
-      this.buffer = buffer;
+      this.memory = memory;
       this.shift = shift;
     }
 
     /** The buffer; must not be touched after {@link #close}. */
     public ByteBuffer buffer() {
-      return buffer;
+      return memory.buffer();
     }
 
     @Override
     public void close() {
       if (open) {
         open = false;
-        pool.give(1L << shift, shift, buffer);
+        pool.give(shift, memory);
       }
     }
   }

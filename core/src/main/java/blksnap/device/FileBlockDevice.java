@@ -62,13 +62,17 @@ public final class FileBlockDevice implements ResizableDevice {
   private final boolean readOnly;
   private final List<String> warnings;
 
+  /** Of {@link #io}; freed with the device. */
+  private final BufferPool bounce;
+
   /** Shared by calls; exclusive to change the size and to close. Guards the two fields below. */
   private final ReentrantReadWriteLock gate = new ReentrantReadWriteLock();
 
   private volatile long sizeBytes;
   private boolean closed;
 
-  private FileBlockDevice(OpenedFile opened, Options options) {
+  private FileBlockDevice(OpenedFile opened, Options options, BufferPool bounce) {
+    this.bounce = bounce;
     this.file = opened.file();
     this.io = opened.io();
     this.space = opened.space();
@@ -99,7 +103,8 @@ public final class FileBlockDevice implements ResizableDevice {
   static FileBlockDevice open(Path path, Options options, int leastDirectUnit)
       throws BlkSnapException {
     var bounce = new BufferPool(BOUNCE_LIMIT_BYTES, () -> BOUNCE_BUFFERS_KEPT);
-    return new FileBlockDevice(OpenedFile.open(path, options, leastDirectUnit, bounce), options);
+    return new FileBlockDevice(
+        OpenedFile.open(path, options, leastDirectUnit, bounce), options, bounce);
   }
 
   /** Sentences for the user about what is odd with the file but no reason to refuse it. */
@@ -286,7 +291,8 @@ public final class FileBlockDevice implements ResizableDevice {
         return;
       }
       closed = true;
-      try (file) {
+      try (bounce;
+          file) {
         io.close();
       }
     } finally {

@@ -5,13 +5,14 @@ import blksnap.device.BlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
  * The buffers of copy-on-write, and the reading of whole blocks into them. Safe from many threads.
  */
-public final class DiffIo {
+public final class DiffIo implements Closeable {
   /** Bytes in a block. */
   public static final int BLOCK_BYTES = 4096;
 
@@ -68,6 +69,12 @@ public final class DiffIo {
   /** This thread's own block, cleared; only for use within one call that does not call out. */
   public static ByteBuffer blockBuffer() {
     return BLOCK.get().clear();
+  }
+
+  /** Frees the buffers that are not in use; twice is harmless. */
+  @Override
+  public void close() {
+    pool.close();
   }
 
   /** Bytes of buffers in use now. */

@@ -50,6 +50,7 @@ final class EngineParts {
   private volatile InitState initState = InitState.COMING;
   private volatile @Nullable DiffIo diffIo;
   private volatile @Nullable NbdServer nbd;
+  private volatile @Nullable BufferPool payloads;
   private volatile @Nullable TrackerTable trackers;
   private volatile @Nullable SnapshotTable snapshots;
   private volatile @Nullable CtrlServer ctrl;
@@ -171,6 +172,9 @@ final class EngineParts {
     public void exit() throws IOException {
       DiffIo io = diffIo;
       diffIo = null;
+      if (io != null) {
+        io.close();
+      }
       if (io != null && io.bytesInUse() != 0) {
         throw new BlkSnapException(
             Errno.EBUSY, io.bytesInUse() + " bytes of copy buffers are still in use");
@@ -196,6 +200,7 @@ final class EngineParts {
                       config.tcpPort().getAsInt()))
               : Optional.empty();
       var pool = new BufferPool(NBD_PAYLOAD_BYTES, () -> FREE_PAYLOADS_KEPT);
+      payloads = pool;
       nbd =
           NbdServer.start(
               new NbdConfig(Optional.of(config.nbdSocket()), tcp, NbdLimits.DEFAULT),
@@ -223,6 +228,11 @@ final class EngineParts {
         server.close();
       }
       nbd = null;
+      BufferPool pool = payloads;
+      payloads = null;
+      if (pool != null) {
+        pool.close();
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package blksnap.nbd;
 
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
+import blksnap.error.Fatal;
 import blksnap.log.LogRing;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
@@ -23,6 +24,7 @@ final class NbdConnection {
   private final long number;
   private final SocketChannel channel;
   private final String peer;
+  private final NbdListener listener;
   private final NbdShared shared;
   private final Instant since = Instant.now();
   private final long acceptedNanos = System.nanoTime();
@@ -48,11 +50,13 @@ final class NbdConnection {
   /** No more requests are read. */
   private volatile boolean ended;
 
-  NbdConnection(long number, SocketChannel channel, String peer, NbdShared shared)
+  NbdConnection(
+      long number, SocketChannel channel, String peer, NbdListener listener, NbdShared shared)
       throws BlkSnapException {
     this.number = number;
     this.channel = channel;
     this.peer = peer;
+    this.listener = listener;
     this.shared = shared;
     this.inputLease = shared.scratch().take(NbdInput.BUFFER_BYTES);
     this.link =
@@ -61,8 +65,16 @@ final class NbdConnection {
             new NbdOutput(channel),
             new NbdTurn(),
             new NbdPace(),
-            new NbdPayloads(shared.payloads(), shared.limits().bytesPerConnection()),
+            new NbdPayloads(
+                shared.payloads(),
+                shared.budget(),
+                shared.limits().patience(),
+                shared.limits().bytesPerConnection()),
             new NbdInFlight());
+  }
+
+  NbdListener listener() {
+    return listener;
   }
 
   NbdLink link() {
@@ -139,6 +151,7 @@ final class NbdConnection {
     } catch (Throwable failure) {
       fail(failure);
     } finally {
+      shared.moreThreads().release();
       leave();
     }
   }
@@ -149,7 +162,7 @@ final class NbdConnection {
    */
   void handOver() {
     try {
-      if (!link.turn().someoneWaits() && !ended && enter()) {
+      if (!link.turn().someoneWaits() && !ended && shared.moreThreads().tryAcquire()) {
         spawn();
       }
     } finally {
@@ -157,12 +170,31 @@ final class NbdConnection {
     }
   }
 
+  /** With a permit for one more thread, which is given back when there is none. */
   private void spawn() {
+    boolean entered = false;
+    boolean started = false;
     try {
-      shared.threads().start(threadName(), this::serveAlso);
+      entered = enter();
+      if (entered) {
+        shared.threads().start(threadName(), this::serveAlso);
+        started = true;
+      }
     } catch (OutOfMemoryError e) { // no more threads: then those there are go on
-      shared.log().warning("nbd: " + this + " goes on with fewer threads: " + e.getMessage());
-      leave();
+      complainOfThreads(e);
+    } finally {
+      if (!started) {
+        shared.moreThreads().release();
+        if (entered) {
+          leave();
+        }
+      }
+    }
+  }
+
+  private void complainOfThreads(OutOfMemoryError failure) {
+    if (complaints.getAndIncrement() < MAX_COMPLAINTS) {
+      shared.log().warning("nbd: " + this + " goes on with fewer threads: " + failure.getMessage());
     }
   }
 
@@ -196,6 +228,7 @@ final class NbdConnection {
 
   /** The connection is broken, or has to be: nothing more is received or sent. */
   private void fail(Throwable failure) {
+    Fatal.raise(failure);
     if (!ended || !(failure instanceof ClosedChannelException)) {
       LogRing log = shared.log();
       String text = "nbd: " + this + " is dropped: " + failure;

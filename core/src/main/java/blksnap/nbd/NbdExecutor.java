@@ -4,10 +4,12 @@ import blksnap.device.BlockDevice;
 import blksnap.device.BlockDevice.Extent;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.Fatal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Carries out valid requests on one device and answers them. One for each worker: used by one
@@ -112,19 +114,55 @@ final class NbdExecutor {
 
   private void readPiece(long cookie, long offset, int length, boolean last)
       throws IOException, DeviceFailure {
-    try (var payload = memory(length)) {
-      fill(offset, payload.buffer(), length);
-      reply.data(cookie, offset, payload.buffer().position(0).limit(length), last);
+    Optional<NbdPayloads.Payload> memory = memory(length);
+    if (memory.isEmpty()) {
+      readInParts(cookie, offset, length, last);
+    } else {
+      try (var payload = memory.get()) {
+        fill(offset, payload.buffer(), length);
+        reply.data(cookie, offset, payload.buffer().position(0).limit(length), last);
+      }
     }
     stats.bytesRead.add(length);
   }
 
-  private NbdPayloads.Payload memory(int length) throws DeviceFailure {
+  private Optional<NbdPayloads.Payload> memory(int length) throws DeviceFailure {
     try {
       return payloads.take(length);
     } catch (BlkSnapException e) {
       throw new DeviceFailure(e);
     }
+  }
+
+  /**
+   * Without memory for all of it: the reply is begun when the first part has been read, and a
+   * failure after that can only be told by hanging up.
+   */
+  private void readInParts(long cookie, long offset, int length, boolean last)
+      throws IOException, DeviceFailure {
+    int first = partBytes(offset, length);
+    fill(offset, scratch.clear().position(NbdReply.DATA_AT), first);
+    int done = first;
+    try {
+      reply.beginParts(cookie, offset, length, first, last);
+      while (done < length) {
+        int part = partBytes(offset + done, length - done);
+        fill(offset + done, scratch.clear().position(NbdReply.DATA_AT), part);
+        reply.part(part);
+        done += part;
+      }
+    } catch (DeviceFailure failure) {
+      throw new NbdHandshake.HangUp(
+          "reading at " + (offset + done) + " failed within a reply: " + failure.refusal());
+    } finally {
+      reply.endParts();
+    }
+  }
+
+  /** What goes through a worker's own memory at once; ends at a multiple of a page if it can. */
+  static int partBytes(long offset, int left) {
+    int most = NbdWorker.SCRATCH_BYTES - NbdReply.DATA_AT;
+    return (int) Math.min(left, most - offset % NbdPayloads.PAGE_BYTES);
   }
 
   /** Reads exactly {@code length} bytes: a buffer that was not filled must never reach a client. */
@@ -214,6 +252,7 @@ final class NbdExecutor {
 
     /** What to tell the client. */
     BlkSnapException refusal() {
+      Fatal.raise(cause());
       return NbdErrors.wrap(cause());
     }
 

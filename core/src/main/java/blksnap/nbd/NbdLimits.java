@@ -6,30 +6,41 @@ import java.time.Duration;
  * What clients may take of the server.
  *
  * @param connections at a time; one more is closed at once
+ * @param connectionsPerListener of them by one listening socket, so that what comes by TCP leaves
+ *     places for the unix socket
  * @param threadsPerConnection requests of one connection that are worked on at a time; further ones
  *     wait unread
+ * @param moreThreads beyond one for each connection, over all connections; without them a
+ *     connection's requests are worked on one after the other
  * @param bytesPerConnection payload of one connection held in memory at a time, at least one
  *     largest payload
+ * @param patience how long a request waits for memory before it is worked on in small parts
  * @param handshake from accept to transmission
  * @param stall a client may leave a reply unread, or a WRITE half sent, for so long
  * @param drain how long closing, and a forced disconnect, wait for requests in flight
  */
 public record NbdLimits(
     int connections,
+    int connectionsPerListener,
     int threadsPerConnection,
+    int moreThreads,
     long bytesPerConnection,
+    Duration patience,
     Duration handshake,
     Duration stall,
     Duration drain) {
   /**
-   * 1024 connections of 16 requests and 64 MiB each; 10 s to negotiate, 60 s to stall, 10 s to
-   * drain.
+   * 1280 connections, 1024 of them by one socket, of 16 requests and 64 MiB each; 2304 threads; 50
+   * ms of patience, 10 s to negotiate, 60 s to stall, 10 s to drain.
    */
   public static final NbdLimits DEFAULT =
       new NbdLimits(
+          1280,
           1024,
           16,
+          1024,
           64L << 20,
+          Duration.ofMillis(50),
           Duration.ofSeconds(10),
           Duration.ofSeconds(60),
           Duration.ofSeconds(10));
@@ -37,6 +48,10 @@ public record NbdLimits(
   public NbdLimits {
     if (connections <= 0) {
       throw new IllegalArgumentException("connection limit " + connections + " is not positive");
+    }
+    if (connectionsPerListener <= 0 || moreThreads < 0) {
+      throw new IllegalArgumentException(
+          connectionsPerListener + " connections a listener, " + moreThreads + " more threads");
     }
     if (threadsPerConnection <= 0) {
       throw new IllegalArgumentException(

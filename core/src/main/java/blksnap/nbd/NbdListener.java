@@ -2,6 +2,7 @@ package blksnap.nbd;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.Fatal;
 import blksnap.log.LogRing;
 import java.io.IOException;
 import java.net.BindException;
@@ -22,8 +23,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
 
 /**
  * A listening socket and the loop that accepts from it. Closing ends the loop and removes the
@@ -41,6 +42,12 @@ final class NbdListener {
   private final ServerSocketChannel channel;
   private final Optional<Path> file;
   private final Optional<Object> fileKey;
+
+  /** Connections of this listener that are not over. */
+  private final AtomicInteger clients = new AtomicInteger();
+
+  /** Failures in a row, of {@link #acceptAll}'s thread only. */
+  private int failures;
 
   private NbdListener(ServerSocketChannel channel, Optional<Path> file) throws IOException {
     this.channel = channel;
@@ -142,17 +149,36 @@ final class NbdListener {
   }
 
   /** Accepts until the listener is closed; runs in a thread of its own. */
-  void acceptAll(Consumer<SocketChannel> clients, LogRing log) {
+  void acceptAll(Clients receiver, LogRing log) {
     while (channel.isOpen()) {
       try {
-        clients.accept(channel.accept());
+        receiver.accept(this, channel.accept());
+        failures = 0;
       } catch (ClosedChannelException _) {
         return;
       } catch (IOException | RuntimeException | Error e) {
-        log.error("nbd: accepting a connection failed: " + e);
+        Fatal.raise(e);
+        if (failures++ == 0) { // the next ones, ten a second, mostly have the same cause
+          log.error("nbd: accepting a connection failed: " + e);
+        }
         LockSupport.parkNanos(this, RETRY_NANOS);
       }
     }
+  }
+
+  /** Counts one more client, unless there are {@code most}. */
+  boolean enter(int most) {
+    return clients.getAndUpdate(n -> n < most ? n + 1 : n) < most;
+  }
+
+  /** A client that was counted is gone. */
+  void leave() {
+    clients.decrementAndGet();
+  }
+
+  /** Takes what was accepted. */
+  interface Clients {
+    void accept(NbdListener listener, SocketChannel client);
   }
 
   /** Stops listening; the file goes only if it is still ours. */

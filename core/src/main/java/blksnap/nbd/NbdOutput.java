@@ -29,6 +29,16 @@ final class NbdOutput {
     return progress;
   }
 
+  /** No other message is sent until {@link #end}; what this thread sends is one message. */
+  void begin() {
+    lock.lock();
+  }
+
+  /** After {@link #begin}. */
+  void end() {
+    lock.unlock();
+  }
+
   /** Sends everything between position and limit, up to {@link #SLICE_BYTES}. */
   void send(ByteBuffer message) throws IOException {
     lock.lock();

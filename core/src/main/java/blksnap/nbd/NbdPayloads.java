@@ -4,42 +4,72 @@ import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /**
- * Payload memory of one connection: a share of the server's pool, so that a client that reads no
- * replies does not hold all of it. A thread holds one payload at a time.
+ * Payload memory of one connection: a share of the server's, so that a client that reads no replies
+ * does not hold all of it. A thread holds one payload at a time. Nobody waits long: a request that
+ * gets no memory is worked on in small parts, in its worker's own.
  */
 final class NbdPayloads {
-  private static final int PAGE_BYTES = BufferPool.ALIGNMENT;
+  static final int PAGE_BYTES = BufferPool.ALIGNMENT;
 
   private final BufferPool pool;
-  private final Semaphore pages;
+  private final NbdBudget budget;
+  private final Duration patience;
+  private final Semaphore share;
 
-  NbdPayloads(BufferPool pool, long shareBytes) {
+  NbdPayloads(BufferPool pool, NbdBudget budget, Duration patience, long shareBytes) {
     this.pool = pool;
-    this.pages = new Semaphore((int) Math.min(Integer.MAX_VALUE, shareBytes / PAGE_BYTES));
+    this.budget = budget;
+    this.patience = patience;
+    this.share = new Semaphore((int) Math.min(Integer.MAX_VALUE, shareBytes / PAGE_BYTES), true);
   }
 
   /**
-   * Memory for {@code bytes}; waits for the connection's share first, and then for the pool.
-   *
-   * @throws BlkSnapException {@code ENOMEM} when the JVM has no more direct memory
+   * Memory for {@code bytes}; empty when there was none within {@link NbdLimits#patience} of the
+   * connection's share, and then of what all have.
    */
-  Payload take(int bytes) throws BlkSnapException {
+  Optional<Payload> take(int bytes) throws BlkSnapException {
     int needed = pagesOf(bytes);
-    pages.acquireUninterruptibly(needed);
+    if (!acquire(share, needed)) {
+      return Optional.empty();
+    }
+    Semaphore pages = budget.of(bytes);
+    boolean counted = false;
     boolean taken = false;
     try {
-      var payload = new Payload(pages, needed, pool.take(bytes));
+      counted = acquire(pages, needed);
+      if (!counted) {
+        return Optional.empty();
+      }
+      var payload = new Payload(share, pages, needed, pool.take(bytes));
       taken = true;
-      return payload;
-    } catch (OutOfMemoryError e) {
-      throw new BlkSnapException(Errno.ENOMEM, "no memory for a payload of " + bytes + " bytes", e);
+      return Optional.of(payload);
+    } catch (BlkSnapException e) {
+      if (e.errno() == Errno.ENOMEM) {
+        return Optional.empty();
+      }
+      throw e;
     } finally {
       if (!taken) {
-        pages.release(needed);
+        if (counted) {
+          pages.release(needed);
+        }
+        share.release(needed);
       }
+    }
+  }
+
+  private boolean acquire(Semaphore pages, int count) throws BlkSnapException {
+    try {
+      return pages.tryAcquire(count, patience.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new BlkSnapException(Errno.EINTR, "interrupted while waiting for memory", e);
     }
   }
 
@@ -50,7 +80,8 @@ final class NbdPayloads {
   }
 
   /** Payload memory in use; closing gives it back. */
-  record Payload(Semaphore pages, int count, BufferPool.Lease lease) implements AutoCloseable {
+  record Payload(Semaphore share, Semaphore pages, int count, BufferPool.Lease lease)
+      implements AutoCloseable {
     ByteBuffer buffer() {
       return lease.buffer();
     }
@@ -59,6 +90,7 @@ final class NbdPayloads {
     public void close() {
       lease.close();
       pages.release(count);
+      share.release(count);
     }
   }
 }

@@ -76,6 +76,31 @@ final class NbdReply {
     output.send(scratch);
   }
 
+  /**
+   * Begins a reply whose data comes in parts; the first part lies in the scratch buffer from {@link
+   * #DATA_AT}. The output is this thread's until {@link #endParts}.
+   *
+   * @param length of all parts
+   */
+  void beginParts(long cookie, long offset, int length, int first, boolean last)
+      throws IOException {
+    output.begin();
+    scratch.clear().position(DATA_AT - dataHeaderBytes());
+    putDataHeader(last ? NbdProtocol.CHUNK_DONE : 0, cookie, offset, length);
+    scratch.position(DATA_AT - dataHeaderBytes()).limit(DATA_AT + first);
+    output.send(scratch);
+  }
+
+  /** One more part, which lies in the scratch buffer from {@link #DATA_AT}. */
+  void part(int length) throws IOException {
+    output.send(scratch.clear().position(DATA_AT).limit(DATA_AT + length));
+  }
+
+  /** After {@link #beginParts}, however it ended. */
+  void endParts() {
+    output.end();
+  }
+
   /** Data in a buffer of its own. In simple mode it is all of the reply. */
   void data(long cookie, long offset, ByteBuffer data, boolean last) throws IOException {
     scratch.clear();

@@ -3,6 +3,7 @@ package blksnap.nbd;
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.Fatal;
 import blksnap.linux.Peer;
 import blksnap.log.LogRing;
 import java.io.Closeable;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -70,13 +72,15 @@ public final class NbdServer implements Closeable {
         new NbdShared(
             exports,
             pool,
+            new NbdBudget(pool.limitBytes()),
             scratchPool(config.limits()),
             log,
             config.limits(),
             stats,
             threads,
+            new Semaphore(config.limits().moreThreads()),
             watchdog,
-            connections::remove);
+            this::ended);
   }
 
   /**
@@ -117,9 +121,9 @@ public final class NbdServer implements Closeable {
    * allocated.
    */
   private static BufferPool scratchPool(NbdLimits limits) {
-    long workers = (long) limits.threadsPerConnection() * NbdWorker.SCRATCH_BYTES;
-    long handshake = NbdWorker.SCRATCH_BYTES;
-    long bytes = (limits.connections() + 1L) * (NbdInput.BUFFER_BYTES + handshake + workers);
+    long first = NbdInput.BUFFER_BYTES + (long) NbdWorker.SCRATCH_BYTES;
+    long more = (long) limits.moreThreads() * NbdWorker.SCRATCH_BYTES;
+    long bytes = (limits.connections() + 1L) * first + more;
     return new BufferPool(bytes, () -> SPARE_BUFFERS);
   }
 
@@ -147,31 +151,52 @@ public final class NbdServer implements Closeable {
   }
 
   /** In a listener's thread, and so never after that has ended. */
-  private void accept(SocketChannel channel) {
+  private void accept(NbdListener listener, SocketChannel channel) {
+    boolean counted = false;
+    boolean begun = false;
     try {
-      if (connections.size() >= config.limits().connections()) {
-        stats.refused.increment();
-        channel.close();
-        return;
-      }
+      NbdLimits limits = config.limits();
       Optional<String> peer = peer(channel);
-      if (peer.isEmpty()) {
+      if (peer.isPresent() && connections.size() < limits.connections()) {
+        counted = listener.enter(limits.connectionsPerListener());
+      }
+      if (!counted) {
         stats.refused.increment();
-        channel.close();
         return;
       }
       stats.connections.increment();
-      var connection = new NbdConnection(numbers.incrementAndGet(), channel, peer.get(), shared);
+      var connection =
+          new NbdConnection(
+              numbers.incrementAndGet(), channel, peer.orElseThrow(), listener, shared);
       connections.add(connection);
+      begun = true; // from here on it gives back what it has by itself
       connection.start();
+    } catch (OutOfMemoryError e) { // no more threads, or no more direct memory
+      log.error("nbd: a connection cannot be served: " + e.getMessage());
     } catch (IOException | RuntimeException | Error e) {
+      Fatal.raise(e);
       log.error("nbd: a connection cannot be served: " + e);
-      try {
-        channel.close();
-      } catch (IOException f) {
-        log.error("nbd: closing it failed as well: " + f);
+    } finally {
+      if (!begun) {
+        reject(listener, channel, counted);
       }
     }
+  }
+
+  private void reject(NbdListener listener, SocketChannel channel, boolean counted) {
+    if (counted) {
+      listener.leave();
+    }
+    try {
+      channel.close();
+    } catch (IOException e) {
+      log.error("nbd: closing a connection that is not served failed: " + e);
+    }
+  }
+
+  private void ended(NbdConnection connection) {
+    connections.remove(connection);
+    connection.listener().leave();
   }
 
   /** Who is there; empty when it may not be served. */
@@ -250,6 +275,7 @@ public final class NbdServer implements Closeable {
       connections.forEach(NbdConnection::close);
     } finally {
       watchdog.stop();
+      shared.scratch().close();
     }
     log.info("nbd: closed, " + left + " left inside a device");
     if (interrupted) {

@@ -39,9 +39,21 @@ final class NbdWorker {
   /** The number under which the turn is kept while a request is worked on, or 0. */
   private int kept;
 
-  /** A request as it came, with what it carried. */
+  /**
+   * A request as it came, with what it carried.
+   *
+   * @param unread whether the payload of a WRITE, for which there was no memory, is still to come
+   */
   private record Received(
-      long cookie, NbdCommand command, ByteBuffer data, Optional<NbdPayloads.Payload> payload) {}
+      long cookie,
+      NbdCommand command,
+      ByteBuffer data,
+      Optional<NbdPayloads.Payload> payload,
+      boolean unread) {
+    static Received without(long cookie, NbdCommand command, ByteBuffer scratch) {
+      return new Received(cookie, command, scratch, Optional.empty(), false);
+    }
+  }
 
   NbdWorker(NbdConnection connection, NbdHandshake.Agreed agreed, BufferPool.Lease lease) {
     this.connection = connection;
@@ -73,6 +85,10 @@ final class NbdWorker {
         if (received.command() instanceof NbdCommand.Disconnect) {
           connection.end();
           return;
+        }
+        if (received.unread()) {
+          answer(received); // with the turn: its payload is what comes next
+          continue;
         }
         if (pace.fast(input.buffered() > 0) && mayKeep(received.command())) {
           kept = turn.keep();
@@ -118,7 +134,7 @@ final class NbdWorker {
    */
   private Received receive() throws IOException {
     if (!input.await(NbdRequest.BYTES)) {
-      return new Received(0, new NbdCommand.Disconnect(), scratch, Optional.empty());
+      return Received.without(0, new NbdCommand.Disconnect(), scratch);
     }
     ByteBuffer header = input.buffer();
     if (header.getInt() != NbdProtocol.REQUEST_MAGIC) {
@@ -128,7 +144,7 @@ final class NbdWorker {
     try {
       NbdCommand command = NbdCommand.of(request, terms);
       if (!(command instanceof NbdCommand.Write write)) {
-        return new Received(request.cookie(), command, scratch, Optional.empty());
+        return Received.without(request.cookie(), command, scratch);
       }
       return receivePayload(request.cookie(), write);
     } catch (BlkSnapException refusal) {
@@ -136,8 +152,7 @@ final class NbdWorker {
         throw new NbdHandshake.HangUp("a WRITE of " + request.payloadBytes() + " bytes");
       }
       input.skipPayload(request.payloadBytes());
-      return new Received(
-          request.cookie(), new NbdCommand.Refused(refusal), scratch, Optional.empty());
+      return Received.without(request.cookie(), new NbdCommand.Refused(refusal), scratch);
     }
   }
 
@@ -146,9 +161,13 @@ final class NbdWorker {
     if (length <= SCRATCH_BYTES - NbdReply.DATA_AT) {
       scratch.limit(NbdReply.DATA_AT + length).position(NbdReply.DATA_AT);
       input.readPayload(scratch);
-      return new Received(cookie, write, scratch.position(NbdReply.DATA_AT), Optional.empty());
+      return Received.without(cookie, write, scratch.position(NbdReply.DATA_AT));
     }
-    NbdPayloads.Payload payload = payloads.take(length); // a failure here leaves the payload unread
+    Optional<NbdPayloads.Payload> memory = payloads.take(length); // a failure leaves all unread
+    if (memory.isEmpty()) {
+      return new Received(cookie, write, scratch, memory, true);
+    }
+    NbdPayloads.Payload payload = memory.get();
     boolean whole = false;
     try {
       input.readPayload(payload.buffer());
@@ -158,7 +177,7 @@ final class NbdWorker {
         payload.close();
       }
     }
-    return new Received(cookie, write, payload.buffer().position(0), Optional.of(payload));
+    return new Received(cookie, write, payload.buffer().position(0), memory, false);
   }
 
   private void answer(Received received) throws IOException {
@@ -168,6 +187,9 @@ final class NbdWorker {
       NbdCommand command = received.command();
       if (!begun && !(command instanceof NbdCommand.Refused)) {
         received.payload().ifPresent(NbdPayloads.Payload::close);
+        if (received.unread()) {
+          input.skipPayload(((NbdCommand.Write) command).length());
+        }
         command =
             new NbdCommand.Refused(
                 new BlkSnapException(Errno.ESHUTDOWN, "the server is shutting down"));
@@ -190,6 +212,10 @@ final class NbdWorker {
         }
         case NbdCommand.BlockStatus status -> executor.blockStatus(cookie, status);
         case NbdCommand.Refused(var why) -> refuse(cookie, why);
+        case NbdCommand.Write write when received.unread() -> {
+          writeInParts(write);
+          reply.done(cookie);
+        }
         case NbdCommand.Write _ -> {
           try {
             executor.change(command, received.data());
@@ -209,6 +235,35 @@ final class NbdWorker {
       BlkSnapException refusal = failure.refusal();
       connection.complain(command.getClass().getSimpleName() + " failed", refusal);
       refuse(cookie, refusal);
+    }
+  }
+
+  /**
+   * A WRITE for which there was no memory: each part is written when it has come. Parts that were
+   * written stay when a later one fails or never comes, as after a loss of power.
+   */
+  private void writeInParts(NbdCommand.Write write) throws IOException, NbdExecutor.DeviceFailure {
+    Optional<NbdExecutor.DeviceFailure> failure = Optional.empty();
+    for (int done = 0; done < write.length(); ) {
+      long offset = write.offset() + done;
+      int part = NbdExecutor.partBytes(offset, write.length() - done);
+      scratch.clear().position(NbdReply.DATA_AT).limit(NbdReply.DATA_AT + part);
+      input.readPayload(scratch);
+      if (failure.isEmpty()) {
+        try {
+          executor.change(
+              new NbdCommand.Write(offset, part, false), scratch.position(NbdReply.DATA_AT));
+        } catch (NbdExecutor.DeviceFailure e) {
+          failure = Optional.of(e); // the rest is still to be read
+        }
+      }
+      done += part;
+    }
+    if (failure.isPresent()) {
+      throw failure.get();
+    }
+    if (write.fua()) {
+      executor.change(new NbdCommand.Flush(), scratch);
     }
   }
 

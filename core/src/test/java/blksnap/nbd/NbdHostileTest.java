@@ -28,7 +28,16 @@ class NbdHostileTest {
 
   private static NbdLimits limits(
       int connections, Duration handshake, Duration stall, Duration drain) {
-    return new NbdLimits(connections, 16, 64L << 20, handshake, stall, drain);
+    return new NbdLimits(
+        connections,
+        connections,
+        16,
+        1024,
+        64L << 20,
+        Duration.ofMillis(50),
+        handshake,
+        stall,
+        drain);
   }
 
   private NbdTestServer serve(NbdLimits limits) throws IOException {

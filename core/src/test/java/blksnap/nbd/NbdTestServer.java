@@ -43,8 +43,11 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
     NbdLimits usual = NbdLimits.DEFAULT;
     return new NbdLimits(
         usual.connections(),
+        usual.connectionsPerListener(),
         usual.threadsPerConnection(),
+        usual.moreThreads(),
         usual.bytesPerConnection(),
+        usual.patience(),
         usual.handshake(),
         stall,
         usual.drain());
