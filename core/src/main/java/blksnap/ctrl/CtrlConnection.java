@@ -3,10 +3,12 @@ package blksnap.ctrl;
 import blksnap.ctrl.CtrlCodec.Incoming;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.Fatal;
 import blksnap.log.LogRing;
 import com.google.gson.JsonNull;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -26,6 +28,7 @@ final class CtrlConnection {
   private final LineChannel channel;
   private final CtrlHandler handler;
   private final LogRing log;
+  private final CtrlLimits limits;
   private final Consumer<CtrlConnection> onEnd;
   private final LineQueue ahead = new LineQueue();
   private final Thread reader;
@@ -51,6 +54,12 @@ final class CtrlConnection {
   /** The worker is within the handler for a request that may be interrupted. */
   private boolean waiting;
 
+  /** Since when the worker waits for a request, of {@link System#nanoTime}; or that it does not. */
+  private OptionalLong idleSinceNanos = OptionalLong.of(System.nanoTime());
+
+  /** No request has come yet. */
+  private boolean fresh = true;
+
   /** Why the lines could not be told apart any more. */
   private Optional<BlkSnapException> framingError = Optional.empty();
 
@@ -63,20 +72,35 @@ final class CtrlConnection {
       LineChannel channel,
       CtrlHandler handler,
       LogRing log,
+      CtrlLimits limits,
       Consumer<CtrlConnection> onEnd) {
     this.number = number;
     this.channel = channel;
     this.handler = handler;
     this.log = log;
+    this.limits = limits;
     this.onEnd = onEnd;
     this.reader =
         Thread.ofPlatform().name("ctrl-" + number + "-read").daemon().unstarted(this::readAhead);
     this.worker = Thread.ofPlatform().name("ctrl-" + number).daemon().unstarted(this::serve);
   }
 
-  /** Starts both threads; the connection closes its channel by itself when the client has gone. */
+  /**
+   * Starts both threads; the connection closes its channel by itself when the client has gone.
+   *
+   * @throws OutOfMemoryError when there can be no more threads; then none is left behind
+   */
   void start() {
-    worker.start();
+    reader.start();
+    boolean started = false;
+    try {
+      worker.start();
+      started = true;
+    } finally {
+      if (!started) {
+        ahead.stop(); // the reader ends when the caller closes the channel
+      }
+    }
   }
 
   private void readAhead() {
@@ -94,6 +118,8 @@ final class CtrlConnection {
       }
     } catch (IOException _) {
       // The client went away, or the worker closed the channel: the same as an end.
+    } catch (RuntimeException e) {
+      logStack("reading from client " + number, e);
     } finally {
       hangUp();
     }
@@ -114,11 +140,10 @@ final class CtrlConnection {
 
   private void serve() {
     try {
-      reader.start();
-      Optional<byte[]> line = ahead.take();
+      Optional<byte[]> line = next();
       while (line.isPresent()) {
         answer(line.get());
-        line = ahead.take();
+        line = next();
       }
       Optional<BlkSnapException> error = framingError();
       if (error.isPresent()) {
@@ -132,6 +157,47 @@ final class CtrlConnection {
     } finally {
       finish();
     }
+  }
+
+  private Optional<byte[]> next() {
+    idle(OptionalLong.of(System.nanoTime()));
+    Optional<byte[]> line = ahead.take();
+    idle(OptionalLong.empty());
+    return line;
+  }
+
+  private void idle(OptionalLong sinceNanos) {
+    lock.lock();
+    try {
+      fresh &= sinceNanos.isPresent();
+      idleSinceNanos = sinceNanos;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Called now and then: cuts off a client that keeps us waiting for too long. */
+  void watch(long nowNanos) {
+    if (channel.stalledNanos(nowNanos) > TimeUnit.MILLISECONDS.toNanos(limits.stallMillis())) {
+      cutOff("it left a reply unread for " + limits.stallMillis() + " ms");
+    }
+    long longest;
+    long idleNanos;
+    lock.lock();
+    try {
+      longest = fresh ? limits.firstRequestMillis() : limits.idleMillis();
+      idleNanos = idleSinceNanos.isPresent() ? nowNanos - idleSinceNanos.getAsLong() : 0;
+    } finally {
+      lock.unlock();
+    }
+    if (idleNanos > TimeUnit.MILLISECONDS.toNanos(longest)) {
+      cutOff("it sent no request for " + longest + " ms");
+    }
+  }
+
+  private void cutOff(String why) {
+    log.info("client " + number + " is cut off: " + why);
+    closeChannel();
   }
 
   private void answer(byte[] line) throws IOException {
@@ -255,6 +321,7 @@ final class CtrlConnection {
   }
 
   private void logStack(String what, Throwable thrown) {
+    Fatal.raise(thrown);
     log.error(what + " failed inside: " + thrown);
     StackTraceElement[] stack = thrown.getStackTrace();
     for (int i = 0; i < Math.min(stack.length, MAX_STACK_LINES); i++) {

@@ -2,6 +2,7 @@ package blksnap.ctrl;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.Fatal;
 import blksnap.linux.Peer;
 import blksnap.log.LogRing;
 import com.google.gson.JsonNull;
@@ -26,11 +27,18 @@ public final class CtrlServer implements Closeable {
   /** Pause after a failed accept, which happens when the process is out of file descriptors. */
   private static final long ACCEPT_RETRY_MILLIS = 100;
 
+  /** Clients that keep us waiting are noticed so much too late at most. */
+  private static final long MAX_WATCH_MILLIS = 1_000;
+
   private final CtrlSocket socket;
   private final CtrlHandler handler;
   private final LogRing log;
   private final CtrlLimits limits;
   private final Thread acceptor;
+  private final Thread watch;
+
+  /** Failures in a row, of {@link #acceptor} only. */
+  private int failures;
 
   /** Guards the fields below; never held across I/O or a join. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -46,6 +54,7 @@ public final class CtrlServer implements Closeable {
     this.log = log;
     this.limits = limits;
     this.acceptor = Thread.ofPlatform().name("ctrl-accept").daemon().unstarted(this::accept);
+    this.watch = Thread.ofPlatform().name("ctrl-watch").daemon().unstarted(this::watch);
   }
 
   /**
@@ -65,29 +74,65 @@ public final class CtrlServer implements Closeable {
   static CtrlServer start(Path path, CtrlHandler handler, LogRing log, CtrlLimits limits)
       throws IOException {
     var server = new CtrlServer(CtrlSocket.bind(path, log), handler, log, limits);
-    server.acceptor.start();
-    return server;
+    boolean started = false;
+    try {
+      server.watch.start();
+      server.acceptor.start();
+      started = true;
+      return server;
+    } finally {
+      if (!started) {
+        server.close();
+      }
+    }
   }
 
   private void accept() {
     while (socket.isOpen()) {
       try {
         admit(socket.accept());
+        failures = 0;
       } catch (IOException
           | RuntimeException
           | Error e) { // whatever one client did, the next is served
         if (socket.isOpen()) {
-          log.warning("a client could not be accepted: " + e);
-          pause();
+          Fatal.raise(e);
+          if (failures++ == 0) { // the next ones, ten a second, mostly have the same cause
+            log.warning("a client could not be accepted: " + e);
+          }
+          pause(ACCEPT_RETRY_MILLIS);
         }
       }
     }
   }
 
-  private void pause() {
+  /** Looks at every connection at short intervals, until the server closes. */
+  private void watch() {
+    long shortest =
+        Math.min(limits.stallMillis(), Math.min(limits.firstRequestMillis(), limits.idleMillis()));
+    long intervalMillis = Math.max(1, Math.min(MAX_WATCH_MILLIS, shortest / 4));
+    while (socket.isOpen()) {
+      pause(intervalMillis);
+      for (CtrlConnection connection : connections()) {
+        connection.watch(System.nanoTime());
+      }
+    }
+  }
+
+  private List<CtrlConnection> connections() {
     lock.lock();
     try {
-      long left = TimeUnit.MILLISECONDS.toNanos(ACCEPT_RETRY_MILLIS);
+      return new ArrayList<>(connections);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits, but not beyond the server's end. */
+  private void pause(long millis) {
+    lock.lock();
+    try {
+      long left = TimeUnit.MILLISECONDS.toNanos(millis);
       while (!closed && left > 0) {
         left = closing.awaitNanos(left);
       }
@@ -148,6 +193,7 @@ public final class CtrlServer implements Closeable {
               new LineChannel(client, CtrlCodec.MAX_REQUEST_BYTES),
               handler,
               log,
+              limits,
               this::ended);
       connections.add(connection);
     } finally {
@@ -157,6 +203,9 @@ public final class CtrlServer implements Closeable {
     try {
       connection.start();
       started = true;
+    } catch (OutOfMemoryError e) { // no more threads: nobody else is harmed by that
+      return Optional.of(
+          new BlkSnapException(Errno.ENOMEM, "no thread can be had: " + e.getMessage(), e));
     } finally {
       if (!started) {
         ended(connection);
@@ -215,6 +264,7 @@ public final class CtrlServer implements Closeable {
       socket.close();
     } finally {
       Threads.joinUninterruptibly(acceptor);
+      Threads.joinUninterruptibly(watch);
       for (CtrlConnection connection : open) {
         if (!connection.awaitEnd(closedNanos, limits)) {
           log.error("client " + connection.number() + " has a request that will not end");

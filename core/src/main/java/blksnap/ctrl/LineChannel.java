@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Lines over a blocking channel. One thread may read while another writes; two readers or two
@@ -19,6 +20,10 @@ final class LineChannel implements Closeable {
 
   private final ByteChannel channel;
   private final int maxLineBytes;
+
+  /** When the write that is under way last moved, of {@link System#nanoTime}; or that none is. */
+  private volatile OptionalLong writingSinceNanos = OptionalLong.empty();
+
   private final ByteBuffer portion = ByteBuffer.allocate(PORTION_BYTES).limit(0);
 
   /**
@@ -83,10 +88,21 @@ final class LineChannel implements Closeable {
   /** Writes the whole line, which has its end; blocks while the peer does not read. */
   void write(byte[] line) throws IOException {
     ByteBuffer buffer = ByteBuffer.wrap(line);
-    while (buffer.position() < line.length) {
-      buffer.limit(Math.min(line.length, buffer.position() + PORTION_BYTES));
-      channel.write(buffer);
+    try {
+      while (buffer.position() < line.length) {
+        buffer.limit(Math.min(line.length, buffer.position() + PORTION_BYTES));
+        writingSinceNanos = OptionalLong.of(System.nanoTime());
+        channel.write(buffer);
+      }
+    } finally {
+      writingSinceNanos = OptionalLong.empty();
     }
+  }
+
+  /** How long the peer has not read what is being written to it; 0 when nothing is. */
+  long stalledNanos(long nowNanos) {
+    OptionalLong since = writingSinceNanos;
+    return since.isPresent() ? nowNanos - since.getAsLong() : 0;
   }
 
   @Override

@@ -50,7 +50,7 @@ public record Peer(String name, Optional<Numbers> numbers) {
   private static Optional<MethodHandle> descriptor() {
     try {
       MethodHandle method =
-          MethodHandles.publicLookup()
+          MethodHandles.lookup()
               .findVirtual(
                   Class.forName("sun.nio.ch.SelChImpl"),
                   "getFDVal",

@@ -80,6 +80,29 @@ class BufferPoolTest {
   }
 
   @Test
+  void holdsNoMoreThanItsLimitHoweverManySizesWereLent() throws BlkSnapException {
+    for (int bytes = 4096; bytes <= LIMIT; bytes *= 2) {
+      try (var first = pool.take(bytes)) {
+        assertThat(pool.heldBytes()).isLessThanOrEqualTo(LIMIT);
+        assertThat(first.buffer().remaining()).isEqualTo(bytes);
+      }
+    }
+    assertThat(pool.heldBytes()).isLessThanOrEqualTo(LIMIT);
+  }
+
+  @Test
+  void freesAllItHeldWhenItIsClosedAndTheRestWhenThatComesBack() throws BlkSnapException {
+    var out = pool.take(4096);
+    pool.take(8192).close();
+    assertThat(pool.heldBytes()).isEqualTo(3 * 4096);
+    pool.close();
+    assertThat(pool.heldBytes()).isEqualTo(4096);
+    out.buffer().putInt(0, 1);
+    out.close();
+    assertThat(pool.heldBytes()).isZero();
+  }
+
+  @Test
   void refusesALengthThatItsLimitCanNeverHold() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> pool.take((int) LIMIT + 1))

@@ -136,6 +136,7 @@ final class CtrlDocTest {
     assertThat(CtrlCodec.MAX_REPLY_BYTES).isEqualTo(16_777_216);
     assertThat(List.of(JsonText.MAX_NESTING, CtrlCodec.MAX_ID_CHARS, LineQueue.MAX_LINES))
         .containsExactly(64, 128, 1024);
-    assertThat(CtrlLimits.DEFAULT).isEqualTo(new CtrlLimits(64, 2_000, 30_000, 5_000));
+    assertThat(CtrlLimits.DEFAULT)
+        .isEqualTo(new CtrlLimits(64, 60_000, 3_600_000, 60_000, 2_000, 30_000, 5_000));
   }
 }

@@ -64,6 +64,16 @@ final class CtrlServerTest {
     }
   }
 
+  private static CtrlLimits closing(long replyMillis, long handlerMillis, long abortMillis) {
+    long usual = GRACE_MILLIS;
+    return new CtrlLimits(1, usual, usual, usual, replyMillis, handlerMillis, abortMillis);
+  }
+
+  private static CtrlLimits keeping(long firstRequestMillis, long idleMillis, long stallMillis) {
+    long usual = GRACE_MILLIS;
+    return new CtrlLimits(8, firstRequestMillis, idleMillis, stallMillis, usual, usual, usual);
+  }
+
   private static List<String> ctrlThreads() {
     return Thread.getAllStackTraces().keySet().stream()
         .map(Thread::getName)
@@ -281,7 +291,7 @@ final class CtrlServerTest {
 
   @Test
   void hasRoomAgainWhenAClientHasGone() throws IOException {
-    start(new CtrlLimits(1, 2_000, 30_000, 5_000));
+    start(closing(2_000, 30_000, 5_000));
     for (int i = 0; i < 20; i++) {
       while (!isServed()) {
         Thread.onSpinWait(); // the server notices that the one before has gone, in its own time
@@ -295,6 +305,46 @@ final class CtrlServerTest {
       return client.read().orElseThrow().equals(VERSION_REPLY);
     } catch (IOException _) {
       return false; // refused and closed before our request was written
+    }
+  }
+
+  @Test
+  void cutsOffWhoSendsNoWholeRequest() throws IOException {
+    start(keeping(100, GRACE_MILLIS, GRACE_MILLIS));
+    try (var silent = new RawClient(path);
+        var half = new RawClient(path)) {
+      half.send("{\"half\":");
+      assertThat(silent.read()).isEmpty();
+      assertThat(half.read()).isEmpty();
+    }
+    assertThat(isServed()).isTrue();
+  }
+
+  @Test
+  void cutsOffWhoIsIdleButNotWhoWaits() throws Exception {
+    start(keeping(GRACE_MILLIS, 100, GRACE_MILLIS));
+    try (var waiting = new RawClient(path);
+        var idle = new RawClient(path)) {
+      waiting.send(1, new CtrlRequest.SnapshotWait("s", FOR_EVER_MILLIS));
+      handler.entered.await();
+      idle.send(VERSION);
+      assertThat(idle.read()).contains(VERSION_REPLY);
+      assertThat(idle.read()).isEmpty();
+      handler.post();
+      assertThat(waiting.read().orElseThrow()).contains("no_space");
+    }
+  }
+
+  @Test
+  void cutsOffWhoLeavesAReplyUnread() throws Exception {
+    start(keeping(GRACE_MILLIS, GRACE_MILLIS, 100));
+    try (var deaf = new RawClient(path)) {
+      deaf.send(1, new CtrlRequest.Cat("/large"));
+      while (handler.seen.isEmpty()
+          || ctrlThreads().stream().anyMatch(name -> name.matches("ctrl-[0-9].*"))) {
+        Thread.onSpinWait();
+      }
+      assertThat(isServed()).isTrue();
     }
   }
 
@@ -326,7 +376,7 @@ final class CtrlServerTest {
 
   @Test
   void finishesALargeReplyThatIsBeingWrittenWhenItCloses() throws Exception {
-    start(new CtrlLimits(1, GRACE_MILLIS, GRACE_MILLIS, GRACE_MILLIS));
+    start(closing(GRACE_MILLIS, GRACE_MILLIS, GRACE_MILLIS));
     try (var client = new RawClient(path)) {
       client.send(1, new CtrlRequest.Cat("/large"));
       while (handler.seen.isEmpty()) {
@@ -340,7 +390,7 @@ final class CtrlServerTest {
 
   @Test
   void cutsOffAClientThatDoesNotReadWhenItCloses() throws Exception {
-    start(new CtrlLimits(1, 50, GRACE_MILLIS, GRACE_MILLIS));
+    start(closing(50, GRACE_MILLIS, GRACE_MILLIS));
     try (var client = new RawClient(path)) {
       client.send(1, new CtrlRequest.Cat("/large"));
       while (handler.seen.isEmpty()) {
@@ -353,7 +403,7 @@ final class CtrlServerTest {
 
   @Test
   void interruptsARequestThatDoesNotEndWhenItCloses() throws Exception {
-    start(new CtrlLimits(1, GRACE_MILLIS, 100, GRACE_MILLIS));
+    start(closing(GRACE_MILLIS, 100, GRACE_MILLIS));
     try (var client = new RawClient(path)) {
       client.send(1, new CtrlRequest.Cat("/block"));
       handler.entered.await();

@@ -41,6 +41,8 @@ final class ForegroundEngine {
       throws IOException, InterruptedException {
     Engine engine;
     Processes.restrictNewFiles();
+    var lastWords = new LastWords(directories, context.err());
+    Thread.setDefaultUncaughtExceptionHandler(lastWords);
     try {
       if (notify) {
         Processes.startSession();
@@ -55,6 +57,7 @@ final class ForegroundEngine {
       throw e;
     }
     try (engine) {
+      lastWords.report(engine.log());
       serve(engine);
     }
     return ExitCodes.DONE;
