@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -107,7 +108,9 @@ final class MappingLog implements Closeable {
 
   /** Makes an empty log in a directory of its own, which must not be there yet. */
   static MappingLog create(Path directory, UUID area) throws IOException {
-    Files.createDirectory(directory);
+    Files.createDirectory(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var log = new MappingLog(directory, area);
     log.lock.lock();
     try {

@@ -36,7 +36,8 @@ public final class PrivateDirectory {
    *
    * @return whether it was made
    * @throws BlkSnapException {@code EINVAL} for a symbolic link, {@code ENOTDIR} for another file,
-   *     {@code EPERM} when it is another user's, {@code EACCES} when it cannot be made
+   *     {@code EPERM} when it is another user's; {@code ENOSPC}, {@code EROFS} or {@code EACCES}
+   *     when it cannot be made
    */
   public static boolean make(Path directory) throws BlkSnapException {
     try {
@@ -54,8 +55,17 @@ public final class PrivateDirectory {
       throw e;
     } catch (IOException e) {
       throw new BlkSnapException(
-          Errno.EACCES, "directory " + directory + " cannot be made or used: " + e.getMessage(), e);
+          errno(e), "directory " + directory + " cannot be made or used: " + e.getMessage(), e);
     }
+  }
+
+  /** What the kernel said, as far as Java passes it on. */
+  private static Errno errno(IOException failure) {
+    String reason = String.valueOf(failure.getMessage());
+    if (reason.contains("No space left") || reason.contains("quota")) {
+      return Errno.ENOSPC;
+    }
+    return reason.contains("Read-only file system") ? Errno.EROFS : Errno.EACCES;
   }
 
   private static boolean create(Path directory) throws IOException {

@@ -4,6 +4,7 @@ import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.RangeDescription;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.PrivateDirectory;
 import blksnap.log.LogRing;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
@@ -39,8 +40,8 @@ final class SnapshotStore {
   }
 
   void makeDirectories() throws IOException {
-    Files.createDirectories(snapshots);
-    Files.createDirectories(storages);
+    PrivateDirectory.make(snapshots);
+    PrivateDirectory.make(storages);
   }
 
   private Path home(UUID id) {
@@ -53,7 +54,7 @@ final class SnapshotStore {
   }
 
   void save(SnapshotRecord record) throws IOException {
-    Files.createDirectories(home(record.id()));
+    PrivateDirectory.make(home(record.id()));
     StateFile.write(home(record.id()).resolve("snapshot"), record.toFields());
   }
 

@@ -3,11 +3,11 @@ package blksnap.snapshot;
 import blksnap.cbt.CbtSnapshot;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
+import blksnap.linux.PrivateDirectory;
 import blksnap.param.Parameter;
 import blksnap.state.StateFile;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -73,7 +73,7 @@ final class SnapshotTake {
   private Prepared prepare(TrackedDevice device) throws IOException {
     Path home = store.part(snapshot.id(), device.name());
     store.clearPart(snapshot.id(), device.name());
-    Files.createDirectories(home);
+    PrivateDirectory.make(home);
     SnapshotRecord.Area area = area(device);
     CbtSnapshot frozen = CbtSnapshot.create(home.resolve("frozen"), device.map().geometry());
     boolean made = false;

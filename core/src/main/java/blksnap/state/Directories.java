@@ -1,7 +1,7 @@
 package blksnap.state;
 
+import blksnap.linux.PrivateDirectory;
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -9,7 +9,7 @@ import java.nio.file.Path;
 public final class Directories {
   private Directories() {}
 
-  /** Makes the directory and those above it that are not there, durably. */
+  /** Makes the directory and those above it that are not there, private and durably. */
   public static void create(Path directory) throws IOException {
     if (Files.isDirectory(directory)) {
       return;
@@ -18,13 +18,7 @@ public final class Directories {
     if (above != null) {
       create(above);
     }
-    try {
-      Files.createDirectory(directory);
-    } catch (FileAlreadyExistsException e) {
-      if (!Files.isDirectory(directory)) {
-        throw e;
-      }
-    }
+    PrivateDirectory.make(directory);
     if (above != null) {
       StateFile.syncDirectory(above);
     }

@@ -4,14 +4,14 @@ import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Directories;
 import blksnap.cli.command.ExitCodes;
 import blksnap.cli.output.Failure;
-import blksnap.cli.output.LogText;
 import blksnap.engine.Engine;
 import blksnap.engine.EngineConfig;
 import blksnap.linux.Processes;
-import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -51,7 +51,7 @@ final class ForegroundEngine {
       engine =
           Engine.load(
               new EngineConfig(
-                  directories.run(), directories.state(), parameters, true, tcpPort, this::mirror));
+                  directories.run(), directories.state(), parameters, true, tcpPort, log()::add));
     } catch (IOException e) {
       tell(Failure.of(e).toJson().toString());
       throw e;
@@ -97,9 +97,8 @@ final class ForegroundEngine {
     }
   }
 
-  private void mirror(LogRing.Line line) {
-    if (line.level() != LogRing.Level.DEBUG) {
-      context.err().println(LogText.stamped(line));
-    }
+  private DaemonLog log() {
+    Optional<Path> file = notify ? Optional.of(directories.daemonLog()) : Optional.empty();
+    return new DaemonLog(context.err(), file, DaemonLauncher.MAX_LOG_BYTES);
   }
 }
