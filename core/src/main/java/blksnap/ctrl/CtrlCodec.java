@@ -26,6 +26,9 @@ public final class CtrlCodec {
   /** Bytes of the longest request, without its line end. */
   public static final int MAX_REQUEST_BYTES = 1 << 20;
 
+  /** Values of a request: each object, array, string, number, truth value and null is one. */
+  static final int MAX_REQUEST_VALUES = 100_000;
+
   /** Bytes of the longest reply, without its line end. */
   public static final int MAX_REPLY_BYTES = 16 << 20;
 
@@ -161,7 +164,7 @@ public final class CtrlCodec {
   static Incoming incoming(byte[] line) {
     JsonElement element;
     try {
-      element = JsonText.parse(line);
+      element = JsonText.parse(line, MAX_REQUEST_VALUES);
     } catch (BlkSnapException e) {
       return new Incoming.Refused(JsonNull.INSTANCE, PARSE_ERROR, e);
     }
@@ -281,7 +284,7 @@ public final class CtrlCodec {
    * @throws BlkSnapException {@code EBADMSG} when it cannot be understood
    */
   static Answer answer(byte[] line) throws BlkSnapException {
-    if (!(JsonText.parse(line) instanceof JsonObject object)) {
+    if (!(JsonText.parse(line, Integer.MAX_VALUE) instanceof JsonObject object)) {
       throw new BlkSnapException(Errno.EBADMSG, "the engine's line is not an object");
     }
     JsonFields fields = JsonFields.ofReply(object);

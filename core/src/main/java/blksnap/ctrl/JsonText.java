@@ -41,9 +41,10 @@ final class JsonText {
    * The tree of one line.
    *
    * @param line without its end
+   * @param maxValues most values in it, each object, array and scalar being one
    * @throws BlkSnapException {@code EBADMSG} when it is not exactly one JSON value
    */
-  static JsonElement parse(byte[] line) throws BlkSnapException {
+  static JsonElement parse(byte[] line, int maxValues) throws BlkSnapException {
     String text;
     try {
       text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(line)).toString();
@@ -57,7 +58,7 @@ final class JsonText {
     reader.setStrictness(Strictness.STRICT);
     reader.setNestingLimit(MAX_NESTING);
     try {
-      JsonElement element = read(reader);
+      JsonElement element = read(reader, new Values(maxValues));
       if (reader.peek() != JsonToken.END_DOCUMENT) {
         throw new BlkSnapException(Errno.EBADMSG, "the line has more than one JSON value");
       }
@@ -72,10 +73,11 @@ final class JsonText {
     }
   }
 
-  private static JsonElement read(JsonReader reader) throws IOException {
+  private static JsonElement read(JsonReader reader, Values values) throws IOException {
+    values.count();
     return switch (reader.peek()) {
-      case BEGIN_OBJECT -> readObject(reader);
-      case BEGIN_ARRAY -> readArray(reader);
+      case BEGIN_OBJECT -> readObject(reader, values);
+      case BEGIN_ARRAY -> readArray(reader, values);
       case STRING -> new JsonPrimitive(checked(reader.nextString(), reader));
       case NUMBER -> new JsonPrimitive(number(reader.nextString()));
       case BOOLEAN -> new JsonPrimitive(reader.nextBoolean());
@@ -88,7 +90,7 @@ final class JsonText {
     };
   }
 
-  private static JsonObject readObject(JsonReader reader) throws IOException {
+  private static JsonObject readObject(JsonReader reader, Values values) throws IOException {
     var object = new JsonObject();
     reader.beginObject();
     while (reader.hasNext()) {
@@ -97,17 +99,17 @@ final class JsonText {
         throw new BlkSnapException(
             Errno.EBADMSG, "the name '" + name + "' stands twice in one object");
       }
-      object.add(name, read(reader));
+      object.add(name, read(reader, values));
     }
     reader.endObject();
     return object;
   }
 
-  private static JsonArray readArray(JsonReader reader) throws IOException {
+  private static JsonArray readArray(JsonReader reader, Values values) throws IOException {
     var array = new JsonArray();
     reader.beginArray();
     while (reader.hasNext()) {
-      array.add(read(reader));
+      array.add(read(reader, values));
     }
     reader.endArray();
     return array;
@@ -209,6 +211,22 @@ final class JsonText {
       }
     }
     out.append('"');
+  }
+
+  /** What a line may still have: a few bytes of it can take many of memory. */
+  private static final class Values {
+    private final int most;
+    private int count;
+
+    Values(int most) {
+      this.most = most;
+    }
+
+    void count() throws BlkSnapException {
+      if (count++ == most) {
+        throw new BlkSnapException(Errno.EBADMSG, "the line has more than " + most + " values");
+      }
+    }
   }
 
   /**

@@ -131,6 +131,21 @@ class ArchitectureTest {
   }
 
   @Test
+  void makesNoObjectsByWhatJsonSays() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .haveFullyQualifiedName("com.google.gson.Gson")
+        .orShould()
+        .dependOnClassesThat()
+        .haveFullyQualifiedName("com.google.gson.GsonBuilder")
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(java.io.ObjectInputStream.class)
+        .check(CORE);
+  }
+
+  @Test
   void writesNothingToTheStandardStreams() {
     noClasses()
         .should()

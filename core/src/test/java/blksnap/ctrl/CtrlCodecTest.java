@@ -181,7 +181,7 @@ final class CtrlCodecTest {
   void readsNestingUpToTheLimit() throws BlkSnapException {
     int levels = JsonText.MAX_NESTING;
     String text = "[".repeat(levels) + "]".repeat(levels);
-    assertThat(JsonText.text(JsonText.parse(text.getBytes(StandardCharsets.UTF_8))))
+    assertThat(JsonText.text(JsonText.parse(text.getBytes(StandardCharsets.UTF_8), 1_000)))
         .isEqualTo(text);
   }
 

@@ -126,6 +126,15 @@ final class CtrlServerTest {
   }
 
   @Test
+  void refusesALineOfVeryManyValuesAndGoesOn() throws IOException {
+    try (var client = new RawClient(path)) {
+      client.send("[" + "[],".repeat(300_000) + "[]]\n" + VERSION);
+      assertThat(client.read().orElseThrow()).contains("-32700", "more than 100000 values");
+      assertThat(client.read()).contains(VERSION_REPLY);
+    }
+  }
+
+  @Test
   void goesOnAfterNulBytesAndInvalidUtf8() throws IOException {
     try (var client = new RawClient(path)) {
       client.send(new byte[] {0, 0, '\n', (byte) 0xFF, '\n'});

@@ -2,16 +2,19 @@ package blksnap.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.log.LogRing;
 import blksnap.testing.HookedDevice;
 import blksnap.testing.MemoryDevice;
 import blksnap.testing.Seeds;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.BeforeAll;
@@ -280,6 +283,30 @@ class NbdVanishTest {
     } catch (IOException e) {
       return count;
     }
+  }
+
+  @Test
+  void keepsPlacesForOneSocketThatTheOtherMayNotTake() throws IOException {
+    Duration never = Duration.ofMinutes(5);
+    var limits = new NbdLimits(3, 2, 1, 0, 64L << 20, never, never, never, never);
+    Path directory = Files.createTempDirectory("nbd");
+    Path socket = directory.resolve("nbd.sock");
+    var loopback = new InetSocketAddress("127.0.0.1", 0);
+    var places = new NbdConfig(Optional.of(socket), Optional.of(loopback), limits);
+    try (NbdTestServer exports = serve(NbdLimits.DEFAULT);
+        NbdServer server = NbdServer.start(places, exports, exports.pool(), new LogRing())) {
+      InetSocketAddress tcp = server.tcpAddress().orElseThrow();
+      try (NbdTestClient first = NbdTestClient.connect(tcp).simple("disk");
+          NbdTestClient second = NbdTestClient.connect(tcp).simple("disk");
+          NbdTestClient third = NbdTestClient.connect(tcp);
+          NbdTestClient own = NbdTestClient.connect(socket).simple("disk")) {
+        assertThat(third.hungUp()).isTrue();
+        assertThat(first.read(0, 1)).hasSize(1);
+        assertThat(second.read(0, 1)).hasSize(1);
+        assertThat(own.read(0, 1)).hasSize(1);
+      }
+    }
+    Files.delete(directory);
   }
 
   @Test

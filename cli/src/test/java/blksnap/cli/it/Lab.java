@@ -92,16 +92,55 @@ final class Lab implements Closeable {
 
   /** Starts {@code load} with these words by the launcher. */
   Background launch(String... words) throws IOException {
-    Path launcher = Path.of(System.getProperty("basedir", "")).resolve("bin/blksnap");
-    var command = new ArrayList<>(List.of(launcher.toAbsolutePath().toString(), "load"));
+    var command = new ArrayList<>(List.of(launcher(), "load"));
     command.addAll(List.of(words));
-    return Background.start(
-        newOutput(),
-        Map.of(
-            "BLKSNAP_JAVA", Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "BLKSNAP_RUN_DIR", run().toString(),
-            "BLKSNAP_STATE_DIR", state().toString()),
-        command.toArray(String[]::new));
+    return start(variables(), command.toArray(String[]::new));
+  }
+
+  /** Starts it by the launcher from a shell with this umask; returns when it serves. */
+  void loadWithUmask(String umask) throws IOException, InterruptedException {
+    String shell = "umask " + umask + " && exec \"$0\" \"$@\"";
+    try (Background load = start(variables(), "sh", "-c", shell, launcher(), "load")) {
+      load.awaitSuccess();
+    }
+    daemons.add(daemon());
+  }
+
+  /**
+   * Starts an engine in the foreground without the launcher; not in {@link #load}'s care, so the
+   * caller ends it.
+   *
+   * @param options of Java
+   */
+  Background foreground(String classpath, String... options) throws IOException {
+    var command = new ArrayList<>(List.of(java(), "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(List.of(options));
+    command.addAll(List.of("-cp", classpath, "blksnap.cli.Main", "load", "--foreground"));
+    return start(variables(), command.toArray(String[]::new));
+  }
+
+  Background start(Map<String, String> variables, String... command) throws IOException {
+    return Background.start(newOutput(), variables, command);
+  }
+
+  Map<String, String> variables() {
+    return Map.of(
+        "BLKSNAP_JAVA", java(),
+        "BLKSNAP_RUN_DIR", run().toString(),
+        "BLKSNAP_STATE_DIR", state().toString());
+  }
+
+  static String java() {
+    return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+  }
+
+  static String launcher() {
+    return Path.of(System.getProperty("basedir", ""), "bin/blksnap").toAbsolutePath().toString();
+  }
+
+  /** Whether the engine that is starting serves. */
+  void awaitServing() throws IOException {
+    until("the engine serves", () -> Files.exists(run().resolve("pid")));
   }
 
   private Path newOutput() {

@@ -1,0 +1,201 @@
+package blksnap.cli.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.error.Fatal;
+import java.io.File;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * An engine that cannot go on ends at once, and the next load finds everything; one that can go on
+ * does.
+ */
+@Timeout(300)
+final class DeathIT {
+  private static final int MIB = 1 << 20;
+  private static final int SIZE = 4 * MIB;
+  private static final int HALTED = 3;
+
+  @TempDir private Path directory;
+  private Lab lab;
+  private byte[] image = {};
+  private byte[] live = {};
+
+  @BeforeEach
+  void make() {
+    lab = new Lab(directory);
+  }
+
+  @AfterEach
+  void end() {
+    lab.close();
+  }
+
+  /** A device with a snapshot, written to after the take. */
+  private void fill() throws Exception {
+    Path disk = lab.disk("vm1.img", SIZE);
+    image = Files.readAllBytes(disk);
+    lab.ok("attach", disk.toString(), "--name", "vm1");
+    Path storage = lab.path("storage");
+    lab.ok("snapshot", "create", "vm1", "--storage", storage.toString(), "--name", "s", "--take");
+    live = image.clone();
+    byte[] fresh = new byte[MIB];
+    new Random(1).nextBytes(fresh);
+    System.arraycopy(fresh, 0, live, MIB, MIB);
+    try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
+      session.write(MIB, fresh);
+    }
+  }
+
+  private void assertAllIsBack(String log) throws Exception {
+    lab.load();
+    assertThat(lab.ok("dmesg")).contains(log);
+    assertThat(lab.content("vm1")).isEqualTo(live);
+    assertThat(lab.content("vm1@s")).isEqualTo(image);
+    boolean[] changed = lab.changed("vm1", SIZE, "--since", "s");
+    for (int block = MIB / Lab.BLOCK; block < 2 * MIB / Lab.BLOCK; block++) {
+      assertThat(changed[block]).as("block %d", block).isTrue();
+    }
+    lab.ok("snapshot", "destroy", "s");
+    lab.unload();
+  }
+
+  private static String classpath() {
+    return System.getProperty("java.class.path");
+  }
+
+  @Test
+  void endsAtOnceWhenItsMemoryIsUsedUpAndIsBackAfterALoad() throws Exception {
+    try (Background engine =
+        lab.foreground(classpath(), "-Xmx24m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC")) {
+      lab.awaitServing();
+      fill();
+      List<SocketChannel> hoarders = new ArrayList<>();
+      try {
+        while (engine.isAlive() && hoarders.size() < 60) {
+          hoarders.add(hoarder());
+        }
+        assertThat(engine.await()).as(engine.output()).isEqualTo(HALTED);
+      } finally {
+        for (SocketChannel hoarder : hoarders) {
+          hoarder.close();
+        }
+      }
+      assertThat(engine.output()).contains("java.lang.OutOfMemoryError: Java heap space");
+    }
+    assertAllIsBack("was killed or died");
+  }
+
+  /** A control client whose requests are as long as they may be, with none of them finished. */
+  private SocketChannel hoarder() throws IOException {
+    SocketChannel channel =
+        SocketChannel.open(UnixDomainSocketAddress.of(lab.run().resolve("ctrl.sock")));
+    channel.configureBlocking(false);
+    byte[] line = "x".repeat(MIB - 1).getBytes(StandardCharsets.UTF_8);
+    ByteBuffer buffer = ByteBuffer.wrap(line);
+    try {
+      for (int idle = 0; buffer.hasRemaining() && idle < 200; ) {
+        if (channel.write(buffer) == 0) {
+          idle++;
+          Lab.pause(1);
+        }
+      }
+    } catch (IOException e) {
+      return channel; // the engine is gone
+    }
+    return channel;
+  }
+
+  /** The classes of core without one: as after files were exchanged below a running program. */
+  private String classpathWithout(String name) throws Exception {
+    Path core = Path.of(Fatal.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    Path copy = Files.createDirectory(lab.path("classes"));
+    if (Files.isDirectory(core)) {
+      lab.program("cp", "-r", core + "/.", copy.toString());
+    } else {
+      Path jar = Path.of(System.getProperty("java.home"), "bin", "jar");
+      lab.program(jar.toString(), "--extract", "--file=" + core, "--dir=" + copy);
+    }
+    Files.delete(copy.resolve(name));
+    return copy + File.pathSeparator + classpath().replace(core.toString(), copy.toString());
+  }
+
+  @Test
+  void haltsWithItsReasonAtAnErrorNobodyCanJudgeAndIsBackAfterALoad() throws Exception {
+    lab.load();
+    fill();
+    lab.kill();
+    try (Background engine =
+        lab.foreground(classpathWithout("blksnap/snapshot/SnapshotTake.class"))) {
+      lab.awaitServing();
+      String pid = Long.toString(engine.pid());
+      Path file = lab.run().resolve("pid");
+      Lab.until("it is the new one", () -> Files.readString(file).strip().equals(pid));
+      lab.ok("snapshot", "create", "vm1", "--storage", lab.path("t").toString(), "--name", "t");
+      assertThat(lab.command("snapshot", "take", "t").code()).isEqualTo(1);
+      assertThat(engine.await()).as(engine.output()).isEqualTo(HALTED);
+      assertThat(engine.output()).contains("blksnap: halted at ", "NoClassDefFoundError");
+    }
+    assertThat(lab.state().resolve("halted")).content().contains("SnapshotTake", "  at blksnap.");
+    lab.load();
+    assertThat(lab.ok("snapshot", "list", "-o", "plain")).contains("t\t");
+    lab.ok("snapshot", "destroy", "t");
+    assertThat(lab.ok("dmesg")).contains("halted by itself", "halted.reported");
+    lab.kill();
+    assertAllIsBack("was killed or died");
+  }
+
+  @Test
+  void servesOnWhenItsLogHasNoRoom() throws Exception {
+    String shell = "exec \"$0\" load --foreground 2>/dev/full";
+    try (Background engine = lab.start(lab.variables(), "sh", "-c", shell, Lab.launcher())) {
+      lab.awaitServing();
+      fill();
+      assertThat(lab.ok("dmesg")).contains("attached");
+      assertThat(lab.content("vm1@s")).isEqualTo(image);
+      lab.ok("snapshot", "destroy", "s");
+      lab.ok("unload");
+      assertThat(engine.await()).isZero();
+    }
+  }
+
+  @Test
+  void neitherDiesNorLiesWhenTheChangeMapIsCutOffBelowIt() throws Exception {
+    lab.load();
+    fill();
+    Path map = lab.state().resolve("devices/vm1/cbt");
+    try (FileChannel file = FileChannel.open(map, StandardOpenOption.WRITE)) {
+      file.truncate(0);
+    }
+    byte[] fresh = new byte[MIB];
+    new Random(2).nextBytes(fresh);
+    System.arraycopy(fresh, 0, live, 0, MIB);
+    try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
+      session.write(0, fresh);
+    }
+    assertThat(lab.content("vm1")).isEqualTo(live);
+    assertThat(lab.content("vm1@s")).isEqualTo(image);
+    String map2 = lab.refused("cbt", "map", "vm1");
+    assertThat(map2).contains("(EIO)");
+    lab.kill();
+    lab.load();
+    assertThat(lab.content("vm1")).isEqualTo(live);
+    assertThat(lab.ok("dmesg")).contains("device vm1: a new generation");
+  }
+}
