@@ -7,6 +7,7 @@ import blksnap.testing.HookedDevice;
 import blksnap.testing.MemoryDevice;
 import blksnap.testing.Seeds;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -291,7 +292,7 @@ class NbdVanishTest {
     var limits = new NbdLimits(3, 2, 1, 0, 64L << 20, never, never, never, never);
     Path directory = Files.createTempDirectory("nbd");
     Path socket = directory.resolve("nbd.sock");
-    var loopback = new InetSocketAddress("127.0.0.1", 0);
+    var loopback = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
     var places = new NbdConfig(Optional.of(socket), Optional.of(loopback), limits);
     try (NbdTestServer exports = serve(NbdLimits.DEFAULT);
         NbdServer server = NbdServer.start(places, exports, exports.pool(), new LogRing())) {
