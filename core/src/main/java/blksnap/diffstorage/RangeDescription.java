@@ -1,5 +1,6 @@
 package blksnap.diffstorage;
 
+import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**
@@ -12,4 +13,4 @@ import java.util.OptionalLong;
  * @param made the file was made for this and goes with it
  */
 public record RangeDescription(
-    String path, long offset, OptionalLong limitBytes, boolean growable, boolean made) {}
+    Path path, long offset, OptionalLong limitBytes, boolean growable, boolean made) {}

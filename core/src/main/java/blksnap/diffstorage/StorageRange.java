@@ -52,7 +52,7 @@ final class StorageRange implements Closeable {
     try {
       lock(file);
       return new StorageRange(
-          file, true, new RangeDescription(path.toString(), 0, limitBytes, true, !existed), 0);
+          file, true, new RangeDescription(path, 0, limitBytes, true, !existed), 0);
     } catch (IOException | RuntimeException e) {
       file.close();
       if (!existed) {
@@ -112,7 +112,7 @@ final class StorageRange implements Closeable {
     check(path, part, size);
     long usable = Math.min(part.length(), limitBytes.orElse(Long.MAX_VALUE));
     var description =
-        new RangeDescription(path.toString(), part.offset(), OptionalLong.of(usable), false, false);
+        new RangeDescription(path, part.offset(), OptionalLong.of(usable), false, false);
     return new StorageRange(file, ownsFile, description, usable & -Location.BLOCK_BYTES);
   }
 
@@ -130,7 +130,7 @@ final class StorageRange implements Closeable {
    */
   static StorageRange reopen(RangeDescription description, List<StorageRange> siblings)
       throws IOException {
-    Path path = Path.of(description.path());
+    Path path = description.path();
     for (StorageRange sibling : siblings) {
       if (sibling.description.path().equals(description.path())) {
         return sibling.sibling(
@@ -257,7 +257,7 @@ final class StorageRange implements Closeable {
   void remove() throws IOException {
     try {
       if (description.made()) {
-        Files.deleteIfExists(Path.of(description.path()));
+        Files.deleteIfExists(description.path());
       }
     } finally {
       close();

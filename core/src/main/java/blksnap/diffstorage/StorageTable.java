@@ -154,7 +154,7 @@ public final class StorageTable {
         ByteBuffer block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
         range.read(0, block);
         var expected = new StorageHeader(snapshot, number, opened.size() - 1);
-        StorageHeader found = StorageHeader.decode(description.path(), block.flip());
+        StorageHeader found = StorageHeader.decode(description.path().toString(), block.flip());
         if (!found.equals(expected)) {
           throw new BlkSnapException(
               Errno.EBADMSG,

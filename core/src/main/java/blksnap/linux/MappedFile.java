@@ -4,15 +4,10 @@ import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
 /**
@@ -26,13 +21,13 @@ public final class MappedFile implements Closeable {
   private static final int ZERO_FILL_BYTES = 1 << 20;
 
   private final Path path;
-  private final Arena arena;
+  private final NativeFile.Mapping mapping;
   private final MemorySegment segment;
 
-  private MappedFile(Path path, Arena arena, MemorySegment segment) {
+  private MappedFile(Path path, NativeFile.Mapping mapping) {
     this.path = path;
-    this.arena = arena;
-    this.segment = segment;
+    this.mapping = mapping;
+    this.segment = mapping.segment();
   }
 
   /**
@@ -48,7 +43,7 @@ public final class MappedFile implements Closeable {
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW))) {
       try {
         allocate(file, bytes);
-        return map(file, bytes);
+        return new MappedFile(path, file.map(bytes));
       } catch (IOException | RuntimeException | Error e) {
         Files.deleteIfExists(path);
         throw e;
@@ -78,7 +73,7 @@ public final class MappedFile implements Closeable {
             path + " has " + status.sizeBytes() + " bytes, not the expected " + bytes);
       }
       allocate(file, bytes);
-      return map(file, bytes);
+      return new MappedFile(path, file.map(bytes));
     }
   }
 
@@ -114,26 +109,6 @@ public final class MappedFile implements Closeable {
     }
   }
 
-  private static MappedFile map(NativeFile file, long bytes) throws IOException {
-    Arena arena = Arena.ofShared();
-    boolean mapped = false;
-    try (FileChannel channel =
-        file.openChannel(StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-      MemorySegment segment = channel.map(MapMode.READ_WRITE, 0, bytes, arena);
-      mapped = true;
-      return new MappedFile(file.path(), arena, segment);
-    } catch (BlkSnapException e) {
-      throw e;
-    } catch (IOException e) {
-      throw new BlkSnapException(
-          Errno.ENOMEM, "cannot map " + bytes + " bytes of " + file.path(), e);
-    } finally {
-      if (!mapped) {
-        arena.close();
-      }
-    }
-  }
-
   /** The mapped bytes; using them after {@link #close} throws {@link IllegalStateException}. */
   public MemorySegment segment() {
     return segment;
@@ -145,10 +120,10 @@ public final class MappedFile implements Closeable {
       return;
     }
     try {
-      segment.asSlice(offset, length).force();
-    } catch (UncheckedIOException e) {
+      mapping.force(offset, length);
+    } catch (BlkSnapException e) {
       throw new BlkSnapException(
-          Errno.EIO, "sync of " + length + " bytes at " + offset + " in " + path + " failed", e);
+          e.errno(), "sync of " + length + " bytes at " + offset + " in " + path + " failed", e);
     }
   }
 
@@ -158,8 +133,6 @@ public final class MappedFile implements Closeable {
    */
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
+    mapping.close();
   }
 }

@@ -9,7 +9,7 @@ import blksnap.diffstorage.StorageListener;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.eventqueue.EventQueue;
-import blksnap.linux.BootId;
+import blksnap.linux.Machine;
 import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
@@ -203,7 +203,7 @@ final class SnapshotRecovery {
     if (!area.logged()) {
       return new SnapshotPart.Lost(device, Errno.ENODATA); // it was to live in memory only
     }
-    boolean powerLost = !record.bootId().equals(BootId.read());
+    boolean powerLost = !record.bootId().equals(Machine.of(context.directory()).bootId());
     AreaConfig config = factory.config(snapshot, device, area);
     DiffArea found;
     try {

@@ -153,7 +153,7 @@ final class SnapshotStore {
     for (RangeDescription range : described) {
       ranges.add(
           new Fields()
-              .put("path", range.path())
+              .put("path", range.path().toString())
               .put("offset", range.offset())
               .put("limit", range.limitBytes())
               .put("growable", range.growable())
@@ -190,12 +190,12 @@ final class SnapshotStore {
     return records;
   }
 
-  private static StorageRecord storageRecord(Fields fields) throws BlkSnapException {
+  private StorageRecord storageRecord(Fields fields) throws BlkSnapException {
     List<RangeDescription> ranges = new ArrayList<>();
     for (Fields range : fields.list("ranges")) {
       ranges.add(
           new RangeDescription(
-              range.text("path"),
+              storages.getFileSystem().getPath(range.text("path")),
               range.number("offset"),
               range.optionalNumber("limit"),
               range.flag("growable"),

@@ -8,7 +8,7 @@ import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.eventqueue.Event;
 import blksnap.eventqueue.EventQueue;
-import blksnap.linux.BootId;
+import blksnap.linux.Machine;
 import blksnap.sector.SectorRange;
 import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
@@ -186,7 +186,7 @@ public final class SnapshotTable {
         .toList();
   }
 
-  private static SnapshotRecord record(
+  private SnapshotRecord record(
       Snapshot snapshot,
       Snapshot.View view,
       SnapshotRecord.Phase phase,
@@ -199,7 +199,7 @@ public final class SnapshotTable {
         phase,
         sequence,
         snapshot.storage().number(),
-        BootId.read(),
+        Machine.of(context.directory()).bootId(),
         view.takenAt(),
         view.pauseNanos(),
         parts);

@@ -2,21 +2,18 @@ package blksnap.state;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.NativeFile;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Objects;
+import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -50,37 +47,41 @@ public final class StateFile {
       throw new BlkSnapException(Errno.EFBIG, "record " + path + " has " + text.length + " bytes");
     }
     ByteBuffer bytes =
-        ByteBuffer.allocate(HEADER_BYTES + text.length).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocateDirect(HEADER_BYTES + text.length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.putInt(MAGIC).putInt(VERSION).putInt(text.length).putInt(crc(text)).put(text).flip();
     Path beside = path.resolveSibling(path.getFileName() + ".new");
     try {
       Files.deleteIfExists(beside);
-      try (FileChannel channel =
-          FileChannel.open(
-              beside,
-              java.util.Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
-      }
+      writeNew(beside, bytes);
       Files.move(beside, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      syncDirectory(path.resolveSibling("."));
-    } catch (BlkSnapException e) {
-      throw e;
+      syncDirectory(Objects.requireNonNull(path.toAbsolutePath().getParent()));
     } catch (IOException e) {
-      Errno errno =
-          String.valueOf(e.getMessage()).contains("No space left") ? Errno.ENOSPC : Errno.EIO;
       throw new BlkSnapException(
-          errno, "cannot write the record " + path + ": " + e.getMessage(), e);
+          errno(e), "cannot write the record " + path + ": " + e.getMessage(), e);
     }
+  }
+
+  private static void writeNew(Path beside, ByteBuffer bytes) throws IOException {
+    try (NativeFile file =
+        NativeFile.open(beside, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW))) {
+      while (bytes.hasRemaining()) {
+        file.write(bytes.position(), bytes);
+      }
+      file.sync();
+    }
+  }
+
+  private static Errno errno(IOException e) {
+    if (e instanceof BlkSnapException refused) {
+      return refused.errno();
+    }
+    return String.valueOf(e.getMessage()).contains("No space left") ? Errno.ENOSPC : Errno.EIO;
   }
 
   /** Makes the entries of a directory durable. */
   public static void syncDirectory(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
+    try (NativeFile file = NativeFile.open(directory, Set.of(NativeFile.Flag.READ_ONLY))) {
+      file.sync();
     }
   }
 
@@ -92,15 +93,10 @@ public final class StateFile {
    *     or is no JSON
    */
   public static Fields read(Path path) throws IOException {
-    byte[] all;
-    try (InputStream file = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
-      all = file.readNBytes(HEADER_BYTES + MAX_TEXT_BYTES + 1); // a longer one is not read whole
-    } catch (NoSuchFileException e) {
-      throw new BlkSnapException(Errno.ENOENT, "there is no record " + path, e);
-    }
-    ByteBuffer bytes = ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN);
-    if (all.length < HEADER_BYTES) {
-      throw bad(path, "is only " + all.length + " bytes long");
+    ByteBuffer bytes = readAll(path).order(ByteOrder.LITTLE_ENDIAN);
+    int all = bytes.remaining();
+    if (all < HEADER_BYTES) {
+      throw bad(path, "is only " + all + " bytes long");
     }
     if (bytes.getInt(0) != MAGIC) {
       throw bad(path, "is not a record");
@@ -109,9 +105,8 @@ public final class StateFile {
       throw bad(path, "is a record of version " + bytes.getInt(4) + ", not " + VERSION);
     }
     int length = bytes.getInt(8);
-    if (length != all.length - HEADER_BYTES) {
-      throw bad(
-          path, "is " + all.length + " bytes, not the " + length + " it says after its header");
+    if (length != all - HEADER_BYTES) {
+      throw bad(path, "is " + all + " bytes, not the " + length + " it says after its header");
     }
     byte[] text = new byte[length];
     bytes.get(HEADER_BYTES, text);
@@ -123,6 +118,25 @@ public final class StateFile {
           JsonParser.parseString(new String(text, StandardCharsets.UTF_8)).getAsJsonObject());
     } catch (JsonParseException | IllegalStateException e) {
       throw new BlkSnapException(Errno.EBADMSG, path + " does not hold a JSON object", e);
+    }
+  }
+
+  private static ByteBuffer readAll(Path path) throws IOException {
+    try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
+      long size = file.stat().sizeBytes();
+      if (size > HEADER_BYTES + MAX_TEXT_BYTES) {
+        throw bad(path, "is " + size + " bytes, too long for a record");
+      }
+      ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
+      while (bytes.hasRemaining() && file.read(bytes.position(), bytes) > 0) {
+        continue; // a read may give a part
+      }
+      return bytes.flip();
+    } catch (BlkSnapException e) {
+      if (e.errno() == Errno.ENOENT) {
+        throw new BlkSnapException(Errno.ENOENT, "there is no record " + path, e);
+      }
+      throw e;
     }
   }
 

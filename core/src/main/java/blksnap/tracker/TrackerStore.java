@@ -5,7 +5,7 @@ import blksnap.cbt.CbtMap;
 import blksnap.cbt.WriteIntent;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import blksnap.linux.BootId;
+import blksnap.linux.Machine;
 import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
@@ -192,7 +192,7 @@ final class TrackerStore {
     return Continuity.judge(
         before,
         fresh.stamps(),
-        new Continuity.Machine(fresh.bootId(), BootId.bootMillis()),
+        new Continuity.Machine(fresh.bootId(), Machine.of(directory).bootMillis()),
         new Continuity.Left(map.stamps().left(), intent.leaseMillis()));
   }
 
@@ -271,8 +271,13 @@ final class TrackerStore {
     };
   }
 
-  static UUID bootId() throws BlkSnapException {
-    return BootId.read();
+  UUID bootId() throws BlkSnapException {
+    return Machine.of(directory).bootId();
+  }
+
+  /** A path as a record has it. */
+  Path path(String recorded) {
+    return directory.getFileSystem().getPath(recorded);
   }
 
   static BlkSnapException unknown(String name) {

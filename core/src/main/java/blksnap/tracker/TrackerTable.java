@@ -81,18 +81,26 @@ public final class TrackerTable implements Closeable {
     this.checkpointer.setDaemon(true);
   }
 
-  /**
-   * Attaches what was attached before, and starts making checkpoints. A device that fails is named
-   * in the log.
-   */
+  /** Attaches what was attached before, and starts making checkpoints. */
   public void start() throws IOException {
+    attachAgain();
+    checkpointer.start();
+  }
+
+  /** Attaches what was attached before. A device that fails is named in the log. */
+  public void attachAgain() throws IOException {
     changeLock.lock();
     try {
       for (Map.Entry<String, DeviceRecord> entry : store.records().entrySet()) {
         DeviceRecord record = entry.getValue();
         if (record.attached()) {
           try {
-            open(entry.getKey(), Path.of(record.path()), record.readOnly(), record.direct(), true);
+            open(
+                entry.getKey(),
+                store.path(record.path()),
+                record.readOnly(),
+                record.direct(),
+                true);
           } catch (IOException | RuntimeException e) { // one device must not keep the others away
             log.error(
                 "tracker: device " + entry.getKey() + " is not attached again: " + e.getMessage());
@@ -102,7 +110,6 @@ public final class TrackerTable implements Closeable {
     } finally {
       changeLock.unlock();
     }
-    checkpointer.start();
   }
 
   private void checkpoints() {
@@ -212,7 +219,7 @@ public final class TrackerTable implements Closeable {
               true,
               false,
               false,
-              TrackerStore.bootId(),
+              store.bootId(),
               UUID.randomUUID(),
               OptionalLong.empty(),
               Stamps.of(original.status(), original.sizeBytes()));
@@ -308,7 +315,7 @@ public final class TrackerTable implements Closeable {
     }
   }
 
-  private static DeviceRecord record(Attached device) throws IOException {
+  private DeviceRecord record(Attached device) throws IOException {
     FileBlockDevice original = device.original();
     return new DeviceRecord(
         device.path(),
@@ -317,7 +324,7 @@ public final class TrackerTable implements Closeable {
         true,
         false,
         device.device().mapLost(),
-        TrackerStore.bootId(),
+        store.bootId(),
         device.contentId(),
         OptionalLong.empty(),
         Stamps.of(original.status(), original.sizeBytes()));

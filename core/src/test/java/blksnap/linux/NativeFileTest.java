@@ -104,7 +104,7 @@ class NativeFileTest {
         assertThat(again.stat().sameAs(file.stat())).isTrue();
       }
       assertThat(target.flip()).isEqualTo(ByteBuffer.wrap(Bytes.filled('a', 1)));
-      try (FileChannel channel = file.openChannel(StandardOpenOption.READ)) {
+      try (FileChannel channel = ((KernelFile) file).openChannel(StandardOpenOption.READ)) {
         assertThat(channel.read(target.clear())).isEqualTo(512);
         assertThat(target.get(0)).isEqualTo((byte) 'a');
       }
@@ -351,7 +351,7 @@ class NativeFileTest {
             () -> file.punchHole(0, 1),
             () -> file.truncate(0),
             () -> file.reopen(Set.of(Flag.READ_ONLY)),
-            () -> file.openChannel(StandardOpenOption.READ));
+            () -> ((KernelFile) file).openChannel(StandardOpenOption.READ));
     for (ThrowingCallable call : calls) {
       assertErrno(Errno.ESHUTDOWN, sentence, call);
     }
