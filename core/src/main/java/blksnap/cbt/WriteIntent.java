@@ -54,6 +54,9 @@ public final class WriteIntent implements Closeable {
   /** CLOSED, OPENING or OPEN. Read without the lock by writers; written under it. */
   private final byte[] states;
 
+  /** What a checkpoint has to leave open although its marks are durable. */
+  private final UnflushedRegions unflushed;
+
   /** Regions written since the last checkpoint; set by writers, taken by the checkpoint. */
   private final byte[] touched;
 
@@ -79,6 +82,7 @@ public final class WriteIntent implements Closeable {
     this.clock = clock;
     this.states = new byte[file.regions()];
     this.touched = new byte[file.regions()];
+    this.unflushed = new UnflushedRegions(file.regions());
     this.leaseMillis = file.leaseMillis();
   }
 
@@ -99,6 +103,7 @@ public final class WriteIntent implements Closeable {
       if (intent.file.bit(region)) {
         intent.states[region] = OPEN;
         intent.notClosed++;
+        intent.unflushed.dirty(region); // for all that is known
       }
     }
     return intent;
@@ -134,6 +139,7 @@ public final class WriteIntent implements Closeable {
       if ((byte) BYTES.getOpaque(touched, region) == 0) {
         BYTES.setOpaque(touched, region, (byte) 1);
       }
+      unflushed.dirty(region);
       durable &= (byte) BYTES.getVolatile(states, region) == OPEN;
     }
     if (!durable) {
@@ -143,6 +149,28 @@ public final class WriteIntent implements Closeable {
 
   private boolean hasLease() {
     return clock.millis() + LEASE_MARGIN_MILLIS <= leaseMillis;
+  }
+
+  /**
+   * After the range was written, and before that is answered: what a flush or a checkpoint have
+   * made of its regions while it was under way is undone.
+   *
+   * @throws IOException as {@link #open}
+   */
+  public void written(long offset, long length) throws IOException {
+    open(offset, length);
+  }
+
+  /** Before the device is flushed; the number of the flush is for {@link #flushEnds}. */
+  public int flushBegins() {
+    return unflushed.begin();
+  }
+
+  /**
+   * @param flushed whether the device says that it is durable
+   */
+  public void flushEnds(int flush, boolean flushed) {
+    unflushed.end(flush, flushed);
   }
 
   private void openDurably(int first, int last) throws IOException {
@@ -244,9 +272,9 @@ public final class WriteIntent implements Closeable {
   }
 
   /**
-   * Closes the regions that were not written since the last checkpoint, after making {@code map}
-   * durable, and renews the lease of a device in use. Two syncs at most, and none when nothing was
-   * written since the last region was closed.
+   * Closes the regions that were not written since the last checkpoint and whose data was flushed,
+   * after making {@code map} durable, and renews the lease of a device in use. Two syncs at most,
+   * and none when nothing was written or flushed since the last one.
    *
    * @return whether regions are still open, so that another checkpoint is due
    */
@@ -257,15 +285,22 @@ public final class WriteIntent implements Closeable {
       if (notClosed == 0 && goodCount == endedCount) {
         return false;
       }
+      boolean used = goodCount < endedCount;
       for (int region = 0; region < states.length; region++) {
-        if (states[region] == OPEN && (byte) BYTES.getAndSet(touched, region, (byte) 0) == 0) {
-          rested.add(region);
-          BYTES.setVolatile(states, region, CLOSED);
-          notClosed--;
+        if (states[region] == OPEN) {
+          if ((byte) BYTES.getAndSet(touched, region, (byte) 0) != 0) {
+            used = true;
+          } else if (unflushed.isClean(region)) {
+            rested.add(region);
+            BYTES.setVolatile(states, region, CLOSED);
+            notClosed--;
+          }
         }
       }
       if (rested.isEmpty()) {
-        awaitSync();
+        if (used) {
+          awaitSync();
+        }
         return true;
       }
     } finally {

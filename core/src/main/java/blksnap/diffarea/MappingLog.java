@@ -2,6 +2,7 @@ package blksnap.diffarea;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Directories;
 import blksnap.linux.MappedFile;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.Closeable;
@@ -97,6 +98,10 @@ final class MappingLog implements Closeable {
   /** Bytes of file {@link #firstUnforced} that are durable. */
   @GuardedBy("lock")
   private long forced;
+
+  /** Files from this one on may have names that are not durable. */
+  @GuardedBy("lock")
+  private int firstUnnamed;
 
   @GuardedBy("lock")
   private final CRC32C crc = new CRC32C();
@@ -346,6 +351,10 @@ final class MappingLog implements Closeable {
       }
       files.getLast().force(forced, tail - forced);
       forced = tail;
+      if (firstUnnamed < files.size()) {
+        Directories.sync(directory);
+        firstUnnamed = files.size();
+      }
     } finally {
       lock.unlock();
     }

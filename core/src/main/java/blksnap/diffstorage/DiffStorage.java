@@ -91,7 +91,15 @@ public final class DiffStorage implements Closeable {
   private volatile boolean full;
 
   @GuardedBy("lock")
+  private boolean removing;
+
+  @GuardedBy("lock")
   private boolean closed;
+
+  /**
+   * Ranges that could not be opened again; null while there is no such. Then there are no others.
+   */
+  private final @Nullable List<RangeDescription> unopened;
 
   /** Blocks until the file system is asked again how much it has left. */
   @GuardedBy("lock")
@@ -100,6 +108,20 @@ public final class DiffStorage implements Closeable {
   private volatile boolean written;
 
   DiffStorage(int number, UUID snapshot, Parameters parameters, StorageListener listener) {
+    this(number, snapshot, parameters, listener, null);
+  }
+
+  /**
+   * @param unopened ranges that cannot be opened, as far as they are known: nothing can be stored
+   *     then. Null: it is as it should be
+   */
+  DiffStorage(
+      int number,
+      UUID snapshot,
+      Parameters parameters,
+      StorageListener listener,
+      @Nullable List<RangeDescription> unopened) {
+    this.unopened = unopened;
     this.number = number;
     this.snapshot = snapshot;
     this.parameters = parameters;
@@ -175,6 +197,9 @@ public final class DiffStorage implements Closeable {
   /** Remembers what a storage is made of, durably. */
   public interface RangeKeeper {
     void keep(DiffStorage storage, List<RangeDescription> ranges) throws IOException;
+
+    /** It came to nothing. */
+    default void forget(DiffStorage storage) throws IOException {}
   }
 
   /**
@@ -184,6 +209,10 @@ public final class DiffStorage implements Closeable {
   void add(List<StorageRange> added, RangeKeeper keeper) throws IOException {
     lock.lock();
     try {
+      if (unopened != null) {
+        throw new BlkSnapException(
+            Errno.EIO, "diff storage of snapshot " + snapshot + " is missing, and takes no more");
+      }
       List<StorageRange> all = new ArrayList<>(ranges);
       for (StorageRange range : added) {
         for (StorageRange other : all) {
@@ -530,11 +559,13 @@ public final class DiffStorage implements Closeable {
     }
   }
 
-  /** Whether neither its snapshot nor a block needs it any more. */
-  public boolean isUnused() {
+  /** Whether neither its snapshot nor a block needs it any more, and nobody is removing it yet. */
+  boolean beginRemoval() {
     lock.lock();
     try {
-      return !owned && liveBlocks == 0;
+      boolean begins = !removing && !owned && liveBlocks == 0;
+      removing |= begins;
+      return begins;
     } finally {
       lock.unlock();
     }
@@ -571,6 +602,15 @@ public final class DiffStorage implements Closeable {
         }
       } catch (IOException e) {
         failure = e;
+      }
+    }
+    if (remove && unopened != null) {
+      for (int i = 0; i < unopened.size(); i++) {
+        try {
+          StorageRange.removeUnopened(unopened.get(i), new StorageHeader(snapshot, number, i));
+        } catch (IOException e) {
+          failure = e;
+        }
       }
     }
     if (failure != null) {

@@ -2,6 +2,7 @@ package blksnap.diffstorage;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Directories;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.sector.ByteRange;
@@ -39,6 +40,11 @@ final class StorageRange implements Closeable {
     this.identity = file.stat();
     this.description = description;
     this.bytes = bytes;
+  }
+
+  /** What {@link #growable} makes of a path where nothing is. */
+  static RangeDescription freshDescription(Path path, OptionalLong limitBytes) {
+    return new RangeDescription(path, 0, limitBytes, true, true);
   }
 
   /** Makes a new file that grows, or takes an empty one. */
@@ -253,11 +259,45 @@ final class StorageRange implements Closeable {
     file.dataSync();
   }
 
-  /** Closes it, and removes the file if it was made for this. */
+  /**
+   * Removes the file of a range that could not be opened, if it was made for this and holds nothing
+   * else than its header.
+   */
+  static void removeUnopened(RangeDescription description, StorageHeader expected)
+      throws IOException {
+    if (description.made() && Files.exists(description.path(), LinkOption.NOFOLLOW_LINKS)) {
+      if (!isOurs(description.path(), expected)) {
+        throw new BlkSnapException(
+            Errno.EBADMSG, description.path() + " is not what was made for it, and stays");
+      }
+      Files.deleteIfExists(description.path());
+      Directories.syncEntry(description.path());
+    }
+  }
+
+  private static boolean isOurs(Path path, StorageHeader expected) throws IOException {
+    try (NativeFile file =
+        NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
+      ByteBuffer block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
+      file.read(0, block);
+      block.flip();
+      if (block.remaining() == Location.BLOCK_BYTES && StorageHeader.isOne(block)) {
+        return StorageHeader.decode(path.toString(), block).equals(expected);
+      }
+      boolean blank = file.stat().isRegularFile() && file.nextData(Location.BLOCK_BYTES).isEmpty();
+      while (blank && block.hasRemaining()) {
+        blank = block.get() == 0; // its header did not get there
+      }
+      return blank;
+    }
+  }
+
+  /** Closes it, and removes the file, durably, if it was made for this. */
   void remove() throws IOException {
     try {
       if (description.made()) {
         Files.deleteIfExists(description.path());
+        Directories.syncEntry(description.path());
       }
     } finally {
       close();

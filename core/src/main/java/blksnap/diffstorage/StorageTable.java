@@ -2,6 +2,7 @@ package blksnap.diffstorage;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Directories;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.param.Parameter;
@@ -64,34 +65,70 @@ public final class StorageTable {
           Errno.EINVAL,
           "a limit of " + limitBytes.getAsLong() + " bytes is below one chunk of " + least);
     }
-    StorageRange range = open(snapshot, path, limitBytes);
-    DiffStorage storage = null;
+    Optional<Path> fresh = freshFile(snapshot, path);
+    DiffStorage storage = enter(snapshot, listener);
+    boolean done = false;
     try {
-      storage = enter(snapshot, listener);
-      storage.add(List.of(range), keeper);
+      if (fresh.isPresent()) {
+        // Remembered before it is made: who is killed in between leaves no file that nobody knows.
+        keeper.keep(storage, List.of(StorageRange.freshDescription(fresh.get(), limitBytes)));
+        add(storage, StorageRange.growable(fresh.get(), limitBytes, false), (s, ranges) -> {});
+        Directories.syncEntry(fresh.get());
+      } else {
+        add(storage, openExisting(path, limitBytes), keeper);
+      }
+      done = true;
       return storage;
-    } catch (IOException | RuntimeException e) {
-      range.remove();
-      if (storage != null) {
+    } finally {
+      if (!done) {
+        if (fresh.isPresent()) {
+          discard(storage, keeper);
+        }
         storages.set(storage.number(), null);
       }
-      throw e;
     }
   }
 
-  private StorageRange open(UUID snapshot, Path path, OptionalLong limitBytes) throws IOException {
+  /** A failure leaves a record of what was not finished, which the next load removes. */
+  private static void discard(DiffStorage storage, DiffStorage.RangeKeeper keeper) {
+    try {
+      storage.remove();
+      keeper.forget(storage);
+    } catch (IOException e) {
+      // What made the storage fail is thrown already.
+    }
+  }
+
+  private static void add(DiffStorage storage, StorageRange range, DiffStorage.RangeKeeper keeper)
+      throws IOException {
+    boolean added = false;
+    try {
+      storage.add(List.of(range), keeper);
+      added = true;
+    } finally {
+      if (!added) {
+        range.remove();
+      }
+    }
+  }
+
+  /** The file to be made; empty when {@code path} is to be used as it is. */
+  private Optional<Path> freshFile(UUID snapshot, Path path) throws IOException {
     if (!Files.exists(path)) {
       Path parent = path.getParent();
       if (parent == null || !Files.isDirectory(parent)) {
         throw new BlkSnapException(
             Errno.ENOENT, "there is no directory " + parent + " for diff storage " + path);
       }
-      return StorageRange.growable(path, limitBytes, false);
+      return Optional.of(path);
     }
+    return check(path).isDirectory()
+        ? Optional.of(path.resolve(snapshot + ".diff"))
+        : Optional.empty();
+  }
+
+  private StorageRange openExisting(Path path, OptionalLong limitBytes) throws IOException {
     FileStatus status = check(path);
-    if (status.isDirectory()) {
-      return StorageRange.growable(path.resolve(snapshot + ".diff"), limitBytes, false);
-    }
     if (status.isRegularFile() && status.sizeBytes() == 0) {
       return StorageRange.growable(path, limitBytes, true);
     }
@@ -181,9 +218,10 @@ public final class StorageTable {
    * while a mapping may still name it. Reading from it is {@code EIO}, and there is never room in
    * it.
    */
-  public DiffStorage missing(int number, UUID snapshot, StorageListener listener)
+  public DiffStorage missing(
+      int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws BlkSnapException {
-    var storage = new DiffStorage(number, snapshot, parameters, listener);
+    var storage = new DiffStorage(number, snapshot, parameters, listener, descriptions);
     if (!storages.compareAndSet(number, null, storage)) {
       throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
     }
@@ -224,23 +262,27 @@ public final class StorageTable {
   }
 
   /**
-   * Removes the storages that nothing needs any more, with the files that were made for them.
+   * Removes the storages that nothing needs any more, with the files that were made for them. Their
+   * numbers are given away again only after they are forgotten: else what is forgotten would be
+   * their successor.
    *
-   * @param failed told of each file that stays
-   * @return the storages that are gone
+   * @param failed told of each file and record that stays
    */
-  public List<DiffStorage> removeUnused(Consumer<IOException> failed) {
-    List<DiffStorage> removed = new ArrayList<>();
+  public void removeUnused(DiffStorage.RangeKeeper keeper, Consumer<IOException> failed) {
     for (DiffStorage storage : all()) {
-      if (storage.isUnused() && storages.compareAndSet(storage.number(), storage, null)) {
-        removed.add(storage);
+      if (storage.beginRemoval()) {
         try {
           storage.remove();
         } catch (IOException e) {
           failed.accept(e);
         }
+        try {
+          keeper.forget(storage);
+        } catch (IOException e) {
+          failed.accept(e);
+        }
+        storages.set(storage.number(), null);
       }
     }
-    return removed;
   }
 }

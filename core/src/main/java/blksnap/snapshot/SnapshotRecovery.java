@@ -133,7 +133,10 @@ final class SnapshotRecovery {
                     + name
                     + " is missing: "
                     + e.getMessage());
-        storage = context.storages().missing(record.number(), record.snapshot(), listener);
+        storage =
+            context
+                .storages()
+                .missing(record.number(), record.snapshot(), record.ranges(), listener);
         missing.add(storage);
       }
       storages.put(record.number(), storage);
@@ -154,7 +157,8 @@ final class SnapshotRecovery {
       storage =
           context
               .storages()
-              .missing(record.storage(), record.id(), listeners.apply(nameOf(record), queue));
+              .missing(
+                  record.storage(), record.id(), List.of(), listeners.apply(nameOf(record), queue));
       storages.put(record.storage(), storage);
       missing.add(storage);
     }

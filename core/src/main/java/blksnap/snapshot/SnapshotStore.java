@@ -4,7 +4,7 @@ import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.RangeDescription;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import blksnap.linux.PrivateDirectory;
+import blksnap.linux.Directories;
 import blksnap.log.LogRing;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
@@ -40,8 +40,8 @@ final class SnapshotStore {
   }
 
   void makeDirectories() throws IOException {
-    PrivateDirectory.make(snapshots);
-    PrivateDirectory.make(storages);
+    Directories.make(snapshots);
+    Directories.make(storages);
   }
 
   private Path home(UUID id) {
@@ -54,7 +54,9 @@ final class SnapshotStore {
   }
 
   void save(SnapshotRecord record) throws IOException {
-    PrivateDirectory.make(home(record.id()));
+    if (!Files.exists(home(record.id()))) {
+      Directories.make(home(record.id()));
+    }
     StateFile.write(home(record.id()).resolve("snapshot"), record.toFields());
   }
 
@@ -65,7 +67,7 @@ final class SnapshotStore {
   void forget(UUID id) throws IOException {
     Files.deleteIfExists(home(id).resolve("snapshot"));
     if (Files.exists(home(id))) {
-      StateFile.syncDirectory(home(id));
+      Directories.sync(home(id));
     }
   }
 
@@ -121,6 +123,7 @@ final class SnapshotStore {
       for (Path entry : entries) {
         try {
           records.add(SnapshotRecord.of(StateFile.read(entry.resolve("snapshot"))));
+          Directories.sync(entry); // who made it may have been killed before it was durable
         } catch (BlkSnapException e) {
           if (e.errno() == Errno.ENOENT) {
             deleteTree(entry);
@@ -134,6 +137,7 @@ final class SnapshotStore {
         }
       }
     }
+    Directories.sync(snapshots);
     return new Records(records, damaged);
   }
 
@@ -167,6 +171,21 @@ final class SnapshotStore {
     StateFile.write(storages.resolve(Integer.toString(storage.number())), fields);
   }
 
+  /** What the table of storages has remembered and forgotten here. */
+  DiffStorage.RangeKeeper keeper() {
+    return new DiffStorage.RangeKeeper() {
+      @Override
+      public void keep(DiffStorage storage, List<RangeDescription> ranges) throws IOException {
+        save(storage, ranges);
+      }
+
+      @Override
+      public void forget(DiffStorage storage) throws IOException {
+        forgetStorage(storage.number());
+      }
+    };
+  }
+
   void forgetStorage(int number) throws IOException {
     Files.deleteIfExists(storages.resolve(Integer.toString(number)));
   }
@@ -175,6 +194,10 @@ final class SnapshotStore {
     List<StorageRecord> records = new ArrayList<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(storages)) {
       for (Path entry : entries) {
+        if (StateFile.isUnfinished(entry)) {
+          Files.delete(entry);
+          continue;
+        }
         try {
           records.add(storageRecord(StateFile.read(entry)));
         } catch (BlkSnapException e) {

@@ -123,7 +123,7 @@ public final class SnapshotTable {
       DiffStorage storage =
           context
               .storages()
-              .create(id, storagePath, limitBytes, listener(name, events), store::save);
+              .create(id, storagePath, limitBytes, listener(name, events), store.keeper());
       List<SnapshotPart> parts = new ArrayList<>();
       devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
       var view =
@@ -138,6 +138,7 @@ public final class SnapshotTable {
         if (!saved) {
           storage.disown();
           removeUnusedStorages();
+          store.forget(id);
           store.clear(id);
         }
       }
@@ -297,7 +298,7 @@ public final class SnapshotTable {
       if (snapshot.view().state() == Snapshot.State.DESTROYED) {
         snapshot.require(Snapshot.State.TAKEN);
       }
-      context.storages().append(snapshot.storage(), path, parts, store::save);
+      context.storages().append(snapshot.storage(), path, parts, store.keeper());
     } finally {
       snapshot.lock().unlock();
     }
@@ -488,18 +489,11 @@ public final class SnapshotTable {
   }
 
   private void removeUnusedStorages() {
-    List<DiffStorage> removed =
-        context
-            .storages()
-            .removeUnused(
-                e -> context.log().warning("diff storage could not be removed: " + e.getMessage()));
-    for (DiffStorage storage : removed) {
-      try {
-        store.forgetStorage(storage.number());
-      } catch (IOException e) {
-        context.log().warning("a diff storage record stays: " + e.getMessage());
-      }
-    }
+    context
+        .storages()
+        .removeUnused(
+            store.keeper(),
+            e -> context.log().warning("diff storage could not be removed: " + e.getMessage()));
   }
 
   /**

@@ -3,9 +3,8 @@ package blksnap.snapshot;
 import blksnap.cbt.CbtSnapshot;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
-import blksnap.linux.PrivateDirectory;
+import blksnap.linux.Directories;
 import blksnap.param.Parameter;
-import blksnap.state.StateFile;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -73,7 +72,7 @@ final class SnapshotTake {
   private Prepared prepare(TrackedDevice device) throws IOException {
     Path home = store.part(snapshot.id(), device.name());
     store.clearPart(snapshot.id(), device.name());
-    PrivateDirectory.make(home);
+    Directories.make(home);
     SnapshotRecord.Area area = area(device);
     CbtSnapshot frozen = CbtSnapshot.create(home.resolve("frozen"), device.map().geometry());
     boolean made = false;
@@ -172,7 +171,7 @@ final class SnapshotTake {
         p.device.flush();
         p.frozen.force();
         p.diffArea.force();
-        StateFile.syncDirectory(store.part(snapshot.id(), p.device.name()));
+        Directories.sync(store.part(snapshot.id(), p.device.name()));
       }
     }
   }

@@ -2,6 +2,7 @@ package blksnap.state;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Directories;
 import blksnap.linux.NativeFile;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
@@ -12,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Objects;
 import java.util.Set;
 import java.util.zip.CRC32C;
 
@@ -35,7 +35,14 @@ public final class StateFile {
   private static final int HEADER_BYTES = 16;
   private static final int MAX_TEXT_BYTES = 4 << 20;
 
+  private static final String UNFINISHED = ".new";
+
   private StateFile() {}
+
+  /** Whether a file is what a write that did not come to its end has left beside a record. */
+  public static boolean isUnfinished(Path file) {
+    return String.valueOf(file.getFileName()).endsWith(UNFINISHED);
+  }
 
   /**
    * Replaces the record at {@code path}, durably. After a crash the file holds the old record or
@@ -49,12 +56,12 @@ public final class StateFile {
     ByteBuffer bytes =
         ByteBuffer.allocateDirect(HEADER_BYTES + text.length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.putInt(MAGIC).putInt(VERSION).putInt(text.length).putInt(crc(text)).put(text).flip();
-    Path beside = path.resolveSibling(path.getFileName() + ".new");
+    Path beside = path.resolveSibling(path.getFileName() + UNFINISHED);
     try {
       Files.deleteIfExists(beside);
       writeNew(beside, bytes);
       Files.move(beside, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      syncDirectory(Objects.requireNonNull(path.toAbsolutePath().getParent()));
+      Directories.syncEntry(path);
     } catch (IOException e) {
       throw new BlkSnapException(
           errno(e), "cannot write the record " + path + ": " + e.getMessage(), e);
@@ -76,13 +83,6 @@ public final class StateFile {
       return refused.errno();
     }
     return String.valueOf(e.getMessage()).contains("No space left") ? Errno.ENOSPC : Errno.EIO;
-  }
-
-  /** Makes the entries of a directory durable. */
-  public static void syncDirectory(Path directory) throws IOException {
-    try (NativeFile file = NativeFile.open(directory, Set.of(NativeFile.Flag.READ_ONLY))) {
-      file.sync();
-    }
   }
 
   /**

@@ -245,14 +245,19 @@ public final class TrackedDevice implements BlockDevice {
   @Override
   public void flush() throws IOException {
     long start = stat.begin();
+    WriteIntent intent = tracking.intent;
+    int flush = intent.flushBegins();
+    boolean flushed = false;
     try {
       long written = atStamps(WriteStamps::endedBytes);
       original.flush();
+      flushed = true;
       atStamps(stamps -> {
         stamps.flushed(written);
         return written;
       });
     } finally {
+      intent.flushEnds(flush, flushed);
       stat.end(DeviceStat.Kind.FLUSH, 0, start);
     }
   }
@@ -279,8 +284,8 @@ public final class TrackedDevice implements BlockDevice {
     while (true) {
       DiffArea full;
       requireUnsealed();
-      openRegions(
-          tracking.intent, offset, length); // may sync, so not while a take would wait for it
+      // May sync, so not while a take would wait for it.
+      openRegions(tracking.intent, offset, length, false);
       gate.enter();
       try {
         requireUnsealed();
@@ -322,6 +327,7 @@ public final class TrackedDevice implements BlockDevice {
       } catch (InternalError e) {
         loseMap(e);
       }
+      openRegions(tracking.intent, offset, length, true);
     }
   }
 
@@ -340,13 +346,17 @@ public final class TrackedDevice implements BlockDevice {
     } catch (InternalError e) {
       loseMap(e);
     }
-    openRegions(
-        now.intent, offset, length); // again, after the mark: a checkpoint may have come between
+    // Again, after the mark: a checkpoint may have come between.
+    openRegions(now.intent, offset, length, false);
   }
 
-  private void openRegions(WriteIntent intent, long offset, long length) {
+  private void openRegions(WriteIntent intent, long offset, long length, boolean written) {
     try {
-      intent.open(offset, length);
+      if (written) {
+        intent.written(offset, length);
+      } else {
+        intent.open(offset, length);
+      }
     } catch (IllegalStateException e) {
       log.debug("device " + name + ": its write-intent record was exchanged meanwhile");
     } catch (IOException | InternalError e) {

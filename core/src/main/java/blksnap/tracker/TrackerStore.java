@@ -5,12 +5,12 @@ import blksnap.cbt.CbtMap;
 import blksnap.cbt.WriteIntent;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.Directories;
 import blksnap.linux.Machine;
 import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
-import blksnap.state.Directories;
 import blksnap.state.StateFile;
 import blksnap.tracker.DeviceRecord.Stamps;
 import java.io.IOException;
@@ -49,7 +49,7 @@ final class TrackerStore {
   /** Every record there is, by device name; a damaged one is named in the log and left out. */
   Map<String, DeviceRecord> records() throws IOException {
     Map<String, DeviceRecord> records = new TreeMap<>();
-    Directories.create(directory);
+    Directories.make(directory);
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
       for (Path entry : entries) {
         String name = entry.getFileName().toString();
@@ -73,8 +73,7 @@ final class TrackerStore {
   void save(String name, DeviceRecord record) throws IOException {
     saveLock.lock();
     try {
-      Directories.create(directory.resolve(name));
-      StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
+            StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
     } finally {
       saveLock.unlock();
     }
@@ -92,7 +91,7 @@ final class TrackerStore {
   Opened open(String name, DeviceRecord fresh, boolean keepContent, Sampler sampler)
       throws IOException {
     Path home = directory.resolve(name);
-    Directories.create(home);
+    Directories.make(home);
     Optional<DeviceRecord> before;
     try {
       before = record(name).filter(record -> record.path().equals(fresh.path()));
@@ -224,13 +223,16 @@ final class TrackerStore {
             parameters.get(Parameter.TRACKING_BLOCK_MAXIMUM_COUNT));
     CbtMap map = CbtMap.create(home.resolve("cbt" + suffix), geometry);
     try {
-      return new TrackedDevice.Tracking(
-          map,
-          WriteIntent.create(
-              home.resolve("intent" + suffix),
-              sizeBytes,
-              parameters.getInt(Parameter.WRITE_INTENT_REGION_SHIFT),
-              clock));
+      var tracking =
+          new TrackedDevice.Tracking(
+              map,
+              WriteIntent.create(
+                  home.resolve("intent" + suffix),
+                  sizeBytes,
+                  parameters.getInt(Parameter.WRITE_INTENT_REGION_SHIFT),
+                  clock));
+      Directories.sync(home);
+      return tracking;
     } catch (IOException | RuntimeException e) {
       map.close();
       throw e;
@@ -250,6 +252,12 @@ final class TrackerStore {
         Files.deleteIfExists(home.resolve("cbt.new"));
         Files.deleteIfExists(home.resolve("intent.new"));
         TrackedDevice.Tracking next = TrackerStore.this.make(home, newSizeBytes, ".new");
+        for (ByteRange range : before.intent().openRanges()) { // not flushed, or not yet durable
+          long inside = Math.min(range.length(), newSizeBytes - range.offset());
+          if (inside > 0) {
+            next.intent().open(range.offset(), inside);
+          }
+        }
         CbtGeometry old = before.map().geometry();
         if (next.map().geometry().blockShift() == old.blockShift()
             && newSizeBytes > old.capacityBytes()) {
@@ -266,7 +274,7 @@ final class TrackerStore {
           Files.move(
               home.resolve(file + ".new"), home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
-        StateFile.syncDirectory(home);
+        Directories.sync(home);
       }
     };
   }

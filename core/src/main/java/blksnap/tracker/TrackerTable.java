@@ -381,10 +381,10 @@ public final class TrackerTable implements Closeable {
     device.device().seal();
     boolean saved = false;
     try {
-      boolean durable = device.device().settle();
       if (!original.readOnly()) {
-        original.sync();
+        original.sync(); // first: a region is closed only when its data cannot go back any more
       }
+      boolean durable = device.device().settle();
       Stamps last = Stamps.of(original.status(), original.sizeBytes());
       OptionalLong sample = OptionalLong.of(ContentSample.of(original));
       store.save(device.name(), record(device).closed(stayAttached, durable, sample, last));

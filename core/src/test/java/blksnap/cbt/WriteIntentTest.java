@@ -61,6 +61,10 @@ class WriteIntentTest {
     intent.open(offset, length);
   }
 
+  private void flush() {
+    intent.flushEnds(intent.flushBegins(), true);
+  }
+
   /** What a load finds that sees the file as it is now. */
   private List<ByteRange> found() throws IOException {
     Path copy = directory.resolve("copy");
@@ -90,6 +94,7 @@ class WriteIntentTest {
     assertThat(intent.checkpoint(map)).as("another one is due").isTrue();
     assertThat(found()).containsExactly(region(0), region(5));
     write(5 * REGION + 9, 1);
+    flush();
     assertThat(intent.checkpoint(map)).isTrue();
     assertThat(found()).containsExactly(region(5));
     assertThat(intent.checkpoint(map)).isFalse();
@@ -100,6 +105,7 @@ class WriteIntentTest {
   @Test
   void aRegionThatWasClosedIsOpenedAnew() throws IOException {
     write(REGION, 1);
+    flush();
     intent.checkpoint(map);
     intent.checkpoint(map);
     assertThat(found()).isEmpty();
@@ -113,8 +119,41 @@ class WriteIntentTest {
     intent.close();
     intent = WriteIntent.open(path(), clock);
     assertThat(intent.openRanges()).containsExactly(region(3));
+    assertThat(intent.checkpoint(map)).as("nobody knows of a flush").isTrue();
+    flush();
     assertThat(intent.checkpoint(map)).isFalse();
     assertThat(found()).isEmpty();
+  }
+
+  @Test
+  void aRegionStaysOpenUntilItsDataIsFlushed() throws IOException {
+    write(REGION, 1);
+    intent.checkpoint(map);
+    assertThat(intent.checkpoint(map)).as("a power cut may bring older data back").isTrue();
+    intent.flushEnds(intent.flushBegins(), false);
+    assertThat(intent.checkpoint(map)).as("a flush that failed").isTrue();
+    int early = intent.flushBegins();
+    intent.written(REGION, 1);
+    intent.flushEnds(early, true);
+    intent.checkpoint(map);
+    assertThat(intent.checkpoint(map)).as("a flush that began before the write ended").isTrue();
+    assertThat(found()).containsExactly(region(1));
+    flush();
+    assertThat(intent.checkpoint(map)).isFalse();
+    assertThat(found()).isEmpty();
+  }
+
+  @Test
+  void aRegionThatWasClosedWhileItWasWrittenIsOpenAgainBeforeTheWriteIsAnswered()
+      throws IOException {
+    write(REGION, 1);
+    flush();
+    intent.checkpoint(map);
+    intent.checkpoint(map);
+    assertThat(found()).isEmpty();
+    intent.written(REGION, 1);
+    assertThat(found()).containsExactly(region(1));
+    assertThat(intent.checkpoint(map)).isTrue();
   }
 
   @Test
@@ -134,9 +173,11 @@ class WriteIntentTest {
               }
             });
     while (writer.isAlive()) {
+      flush();
       intent.checkpoint(map);
     }
     writer.join();
+    flush();
     assertThat(failures).isEmpty();
     assertThat(intent.openRanges()).as("memory and file agree").isEqualTo(found());
     intent.checkpoint(map);

@@ -222,17 +222,50 @@ class DiffStorageTest {
     refused(Errno.ENOSPC, () -> storage.allocate(1));
   }
 
+  private void removeUnused() {
+    table.removeUnused(
+        KEEPER,
+        e -> {
+          throw new AssertionError(e);
+        });
+  }
+
+  @Test
+  void itsNumberIsNotGivenAwayBeforeItIsForgotten() throws IOException {
+    DiffStorage storage = create("a.diff", 4 * MIB);
+    storage.disown();
+    List<Integer> numbers = new ArrayList<>();
+    var keeper =
+        new DiffStorage.RangeKeeper() {
+          @Override
+          public void keep(DiffStorage kept, List<RangeDescription> ranges) {}
+
+          @Override
+          public void forget(DiffStorage forgotten) throws IOException {
+            numbers.add(create("b.diff", 4 * MIB).number());
+            numbers.add(forgotten.number());
+          }
+        };
+    table.removeUnused(
+        keeper,
+        e -> {
+          throw new AssertionError(e);
+        });
+    assertThat(numbers).doesNotHaveDuplicates().hasSize(2);
+  }
+
   @Test
   void goesWithItsSnapshotAndItsLastBlock() throws IOException {
     DiffStorage storage = create("a.diff", 4 * MIB);
     DiffStorage.Region region = storage.allocate(2);
-    assertThat(table.removeUnused(e -> {})).isEmpty();
+    removeUnused();
     storage.disown();
-    assertThat(table.removeUnused(e -> {})).isEmpty();
+    removeUnused();
     storage.release(region.location(), 1);
-    assertThat(table.removeUnused(e -> {})).isEmpty();
+    removeUnused();
+    assertThat(table.all()).containsExactly(storage);
     storage.release(region.location() + 1, 1);
-    assertThat(table.removeUnused(e -> {})).containsExactly(storage);
+    removeUnused();
     assertThat(directory.resolve("a.diff")).doesNotExist();
     assertThat(table.all()).isEmpty();
   }
@@ -250,8 +283,9 @@ class DiffStorageTest {
     one.disown();
     two.disown();
 
-    assertThat(table.removeUnused(e -> {})).containsExactlyInAnyOrder(one, two);
+    removeUnused();
 
+    assertThat(table.all()).isEmpty();
     assertThat(empty).exists();
     assertThat(given).exists();
     assertThat(home).isEmptyDirectory();

@@ -1,0 +1,397 @@
+package blksnap.sim.machine;
+
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.linux.NativeFile;
+import blksnap.linux.NativeFile.Flag;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A machine with files in memory. It is driven by one thread at a time; calls may let another one
+ * go on before and after their effect. {@link #kill} ends the process and keeps what the kernel
+ * has; {@link #cut} takes the power away and keeps what the disk has.
+ */
+public final class SimMachine {
+  /** 2020-01-01: before any time that the real clock shows. */
+  private static final long START_NANOS = 1_577_836_800_000_000_000L;
+
+  private static final long PLENTY = 1L << 40;
+
+  /** What becomes durable when. */
+  public enum Entries {
+    /** Directory entries reach the disk in order, and any sync takes all before it along. */
+    JOURNAL,
+    /** Each entry on its own, and only a sync of its directory is sure to take it along. */
+    LOOSE
+  }
+
+  /** One change of a directory that the disk does not have yet. */
+  private record Change(Inode directory, String name, @Nullable Inode inode) {}
+
+  private final SplittableRandom random;
+  private final Entries entries;
+  private final SimFileSystem system;
+  private final Faults faults;
+  private final List<Inode> files = new ArrayList<>();
+  private final List<Change> journal = new ArrayList<>();
+  private Inode root;
+  private long inodes;
+  private long clockNanos = START_NANOS;
+  private UUID bootId = new UUID(1, 0);
+  private long bootMillis = START_NANOS / 1_000_000 - 60_000;
+  private long freeBytes = PLENTY;
+  private long calls;
+  private long trace = 1;
+  private boolean quiet = true;
+  private Runnable onCall = () -> {};
+
+  public SimMachine(SplittableRandom random, Entries entries, Faults faults) {
+    this.random = random;
+    this.entries = entries;
+    this.faults = faults;
+    this.system = new SimFileSystem(this);
+    this.root = newInode(true, FileClass.OTHER);
+  }
+
+  public Path path(String name) {
+    return system.getPath(name);
+  }
+
+  /** Without interleaving, faults and write-back: for who looks at the outcome. */
+  public void quiet(boolean now) {
+    quiet = now;
+  }
+
+  /** Runs before each call that is not quiet. */
+  public void onCall(Runnable action) {
+    onCall = action;
+  }
+
+  /** Calls so far that were not quiet. */
+  public long calls() {
+    return calls;
+  }
+
+  /** Equal for two runs that made the same calls in the same order. */
+  public long trace() {
+    return trace;
+  }
+
+  public void freeBytes(long bytes) {
+    freeBytes = bytes;
+  }
+
+  long freeBytes() {
+    return freeBytes;
+  }
+
+  UUID bootId() {
+    return bootId;
+  }
+
+  long bootMillis() {
+    return bootMillis;
+  }
+
+  /** Milliseconds since 1970, as this machine has them. */
+  public long millis() {
+    return clockNanos / 1_000_000;
+  }
+
+  public void advanceMillis(long by) {
+    clockNanos += by * 1_000_000;
+  }
+
+  // ---- calls
+
+  /** Before the effect of a call: others may run, a fault may come. */
+  void enter(Call call, FileClass file, long offset, long length) throws BlkSnapException {
+    clockNanos += 1_000;
+    if (quiet) {
+      return;
+    }
+    calls++;
+    trace = trace * 31 + call.ordinal();
+    trace = trace * 31 + file.ordinal();
+    trace = trace * 31 + offset;
+    trace = trace * 31 + length;
+    onCall.run();
+    if (random.nextInt(3) == 0) {
+      Thread.yield();
+    }
+    Errno errno = faults.next(call, file, random);
+    if (errno != null) {
+      throw new BlkSnapException(errno, errno.meaning() + " (simulated)");
+    }
+  }
+
+  /** After the effect: others may run, and the disk writes something by itself. */
+  void leave() {
+    if (quiet) {
+      return;
+    }
+    if (random.nextInt(16) == 0) {
+      writeBackSome();
+    }
+    if (random.nextInt(3) == 0) {
+      Thread.yield();
+    }
+  }
+
+  int shorten(int count, FileClass file) {
+    if (quiet || count < 2 || !faults.cutsShort(file, random)) {
+      return count;
+    }
+    if (file == FileClass.DISK) { // where it ends, another fault may come: sectors stay whole
+      return Math.max(Math.min(count, Content.SECTOR), random.nextInt(count) & -Content.SECTOR);
+    }
+    return 1 + random.nextInt(count - 1);
+  }
+
+  private void writeBackSome() {
+    Inode any = files.get(random.nextInt(files.size()));
+    if (!any.isDirectory()) {
+      if (any.fileClass == FileClass.STORAGE && faults.losesPage(random)) {
+        any.owesAnError |= any.data().loseSome(random);
+      } else {
+        any.data().writeBackSome(random);
+      }
+    }
+    if (!journal.isEmpty() && random.nextInt(4) == 0) {
+      commit(journal.removeFirst());
+    }
+  }
+
+  private static void commit(Change change) {
+    put(change.directory.durableEntries, change.name, change.inode);
+  }
+
+  private static void put(Map<String, Inode> names, String name, @Nullable Inode inode) {
+    if (inode == null) {
+      names.remove(name);
+    } else {
+      names.put(name, inode);
+    }
+  }
+
+  /** Any sync has ended. */
+  void synced() {
+    if (entries == Entries.JOURNAL) {
+      journal.forEach(SimMachine::commit);
+      journal.clear();
+    }
+  }
+
+  void sync(Inode inode) {
+    if (inode.isDirectory()) {
+      List<Change> others = new ArrayList<>();
+      for (Change change : journal) {
+        if (change.directory == inode) {
+          commit(change);
+        } else {
+          others.add(change);
+        }
+      }
+      journal.clear();
+      journal.addAll(others);
+    } else {
+      inode.data().syncAll();
+    }
+    synced();
+  }
+
+  void stamp(Inode inode) {
+    inode.modifiedNanos = clockNanos;
+    inode.changedNanos = clockNanos;
+  }
+
+  // ---- names
+
+  Inode newInode(boolean directory, FileClass file) {
+    var inode = new Inode(++inodes, directory, file);
+    stamp(inode);
+    files.add(inode);
+    return inode;
+  }
+
+  void link(Inode directory, String name, Inode inode) {
+    directory.entries.put(name, inode);
+    journal.add(new Change(directory, name, inode));
+  }
+
+  void unlink(Inode directory, String name) {
+    directory.entries.remove(name);
+    journal.add(new Change(directory, name, null));
+  }
+
+  @Nullable Inode find(SimPath path) {
+    Inode at = root;
+    for (Path name : path.toAbsolutePath().normalize()) {
+      at = at == null ? null : at.entries.get(name.toString());
+    }
+    return at;
+  }
+
+  FileClass classOf(SimPath path) {
+    Path names = path.toAbsolutePath();
+    return names.getNameCount() == 0
+        ? FileClass.OTHER
+        : switch (names.getName(0).toString()) {
+          case "state" -> FileClass.STATE;
+          case "storage" -> FileClass.STORAGE;
+          case "disks" -> FileClass.DISK;
+          default -> FileClass.OTHER;
+        };
+  }
+
+  NativeFile open(SimPath path, Set<Flag> flags) throws BlkSnapException {
+    FileClass file = classOf(path);
+    boolean create = flags.contains(Flag.CREATE) || flags.contains(Flag.CREATE_NEW);
+    try {
+      enter(create ? Call.CREATE : Call.OPEN, file, 0, 0);
+    } catch (BlkSnapException e) {
+      throw new BlkSnapException(e.errno(), "cannot open " + path + ": " + e.getMessage());
+    }
+    Inode inode = find(path);
+    if (inode != null && flags.contains(Flag.CREATE_NEW)) {
+      throw new BlkSnapException(Errno.EEXIST, "cannot open " + path + " as a new file");
+    }
+    if (inode == null) {
+      Path parent = path.toAbsolutePath().getParent();
+      Inode directory = parent instanceof SimPath above ? find(above) : null;
+      if (!create || directory == null) {
+        throw new BlkSnapException(Errno.ENOENT, "cannot open " + path);
+      }
+      inode = newInode(false, file);
+      link(directory, String.valueOf(path.getFileName()), inode);
+    }
+    leave();
+    return new SimFile(this, inode, path, flags);
+  }
+
+  // ---- for tests
+
+  /** Makes a directory, durably. */
+  public void makeDirectory(String path) {
+    link(directoryOf(path), nameOf(path), newInode(true, classOf((SimPath) path(path))));
+    settle();
+  }
+
+  /** Makes a file, durably. */
+  public void makeFile(String path, long size) {
+    Inode inode = newInode(false, classOf((SimPath) path(path)));
+    inode.data().truncate(size);
+    link(directoryOf(path), nameOf(path), inode);
+    settle();
+  }
+
+  private Inode directoryOf(String path) {
+    Path parent = path(path).getParent();
+    Inode found = parent instanceof SimPath above ? find(above) : null;
+    if (found == null) {
+      throw new IllegalArgumentException(path);
+    }
+    return found;
+  }
+
+  private String nameOf(String path) {
+    return String.valueOf(path(path).getFileName());
+  }
+
+  private void settle() {
+    journal.forEach(SimMachine::commit);
+    journal.clear();
+    for (Inode inode : files) {
+      if (!inode.isDirectory()) {
+        inode.data().syncAll();
+      }
+    }
+  }
+
+  /** Whether a path leads to something. */
+  public boolean exists(String path) {
+    return find((SimPath) path(path)) != null;
+  }
+
+  /** Names in a directory. */
+  public List<String> list(String path) {
+    Inode inode = find((SimPath) path(path));
+    return inode == null ? List.of() : List.copyOf(inode.entries.keySet());
+  }
+
+  /** What a file holds right now. */
+  public byte[] content(String path) {
+    Inode inode = find((SimPath) path(path));
+    if (inode == null) {
+      throw new IllegalArgumentException("there is no " + path);
+    }
+    byte[] bytes = new byte[(int) inode.data().size()];
+    inode.data().read(0, bytes, bytes.length);
+    return bytes;
+  }
+
+  // ---- ends
+
+  /** The process ends: what it gave to the kernel, stores to mappings among it, stays. */
+  public void kill() {
+    for (Inode inode : files) {
+      inode.lockedBy = null;
+      if (!inode.isDirectory()) {
+        inode.data().unmap();
+      }
+    }
+  }
+
+  /** The power goes, and comes back. */
+  public void cut() {
+    kill();
+    if (entries == Entries.JOURNAL) {
+      int count = random.nextInt(journal.size() + 1);
+      journal.subList(0, count).forEach(SimMachine::commit);
+    } else {
+      Map<Inode, Map<String, List<Change>>> changes = new IdentityHashMap<>();
+      List<List<Change>> inOrder = new ArrayList<>();
+      for (Change change : journal) {
+        changes
+            .computeIfAbsent(change.directory, d -> new LinkedHashMap<>())
+            .computeIfAbsent(
+                change.name,
+                n -> {
+                  List<Change> list = new ArrayList<>();
+                  inOrder.add(list);
+                  return list;
+                })
+            .add(change);
+      }
+      for (List<Change> ofName : inOrder) {
+        int count = random.nextInt(ofName.size() + 1);
+        if (count > 0) {
+          commit(ofName.get(count - 1));
+        }
+      }
+    }
+    journal.clear();
+    for (Inode inode : files) {
+      inode.owesAnError = false;
+      if (inode.isDirectory()) {
+        inode.entries.clear();
+        inode.entries.putAll(inode.durableEntries);
+      } else {
+        inode.data().cut(random);
+      }
+    }
+    clockNanos += 60_000_000_000L;
+    bootId = new UUID(1, bootId.getLeastSignificantBits() + 1);
+    bootMillis = clockNanos / 1_000_000;
+    clockNanos += 1_000_000_000L;
+  }
+}
