@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The change map of one device as it was when a snapshot was taken, and what was written to the
@@ -47,6 +48,9 @@ public final class CbtSnapshot implements Closeable {
   private final ReentrantReadWriteLock gate = new ReentrantReadWriteLock();
 
   private boolean closed;
+
+  /** Why it tells nothing; null while it does. */
+  private volatile @Nullable String lost;
   private volatile IntervalNumbers numbers;
 
   private CbtSnapshot(MappedFile file, CbtGeometry geometry, IntervalNumbers numbers) {
@@ -146,6 +150,10 @@ public final class CbtSnapshot implements Closeable {
       if (closed) {
         throw new BlkSnapException(Errno.ESHUTDOWN, "the snapshot of this map was destroyed");
       }
+      String why = lost;
+      if (why != null) {
+        throw new BlkSnapException(Errno.EIO, "this change map is not to be trusted: " + why);
+      }
       return use.run();
     } finally {
       gate.readLock().unlock();
@@ -184,6 +192,11 @@ public final class CbtSnapshot implements Closeable {
   /** At most {@code max} bytes of the map from block {@code fromBlock} on. */
   public byte[] page(long fromBlock, int max) throws IOException {
     return whileOpen(() -> map.page(fromBlock, max));
+  }
+
+  /** From now on every question is answered with {@code EIO} and {@code why}. */
+  public void lose(String why) {
+    lost = why;
   }
 
   /** Makes it durable. */

@@ -33,6 +33,9 @@ import java.util.function.Supplier;
  * reason in the log; nothing is ever shown by guess.
  */
 final class SnapshotRecovery {
+  private static final String POWER_LOST =
+      "power was lost, which its durability does not survive";
+
   private final SnapshotContext context;
   private final SnapshotStore store;
   private final PartFactory factory;
@@ -41,6 +44,10 @@ final class SnapshotRecovery {
   private final Map<UUID, EventQueue> events = new HashMap<>();
   private final Map<Integer, DiffStorage> storages = new HashMap<>();
   private final Set<DiffStorage> missing = new HashSet<>();
+
+  /** Areas of takes that did not come to their end, by snapshot. */
+  private final Map<UUID, List<Undone>> undone = new HashMap<>();
+
   private long highestSequence;
 
   SnapshotRecovery(
@@ -55,6 +62,8 @@ final class SnapshotRecovery {
     this.listeners = listeners;
     this.newEvents = newEvents;
   }
+
+  private record Undone(TrackedDevice device, DiffArea area) {}
 
   /** A snapshot with the areas that were found, and what its record said. */
   private record Found(Snapshot snapshot, SnapshotRecord record, List<SnapshotPart> parts) {
@@ -215,16 +224,18 @@ final class SnapshotRecovery {
     } catch (IOException | RuntimeException e) { // whatever a damaged file makes of itself
       return lose(snapshot, device, e);
     }
+    if (record.phase() == SnapshotRecord.Phase.TAKING) {
+      return undo(record, attached.get().device(), found);
+    }
     CbtSnapshot frozen;
     try {
       frozen = CbtSnapshot.open(store.part(record.id(), device).resolve("frozen"));
     } catch (IOException | RuntimeException e) {
-      boolean untouched = found.isEmpty();
       found.close();
-      if (record.phase() == SnapshotRecord.Phase.TAKING && untouched) {
-        return new SnapshotPart.Named(device); // the take did not come to its instant
-      }
       return lose(snapshot, device, e);
+    }
+    if (!area.syncEach() && powerLost) {
+      frozen.lose(POWER_LOST);
     }
     TrackedDevice tracked = attached.get().device();
     tracked.gate().close();
@@ -237,11 +248,23 @@ final class SnapshotRecovery {
     if (!attached.get().contentId().equals(area.contentId())) {
       found.corrupt(Errno.EIO, "the device was changed by others meanwhile");
     } else if (!area.syncEach() && powerLost) {
-      found.corrupt(Errno.EIO, "power was lost, which its durability does not survive");
+      found.corrupt(Errno.EIO, POWER_LOST);
     } else if (missing.contains(snapshot.storage()) && !found.isCondemned()) {
       found.corrupt(Errno.EIO, "its diff storage is missing");
     }
     return factory.part(tracked, found, frozen);
+  }
+
+  /** What the area of a take that did not come to its end holds, older ones may need. */
+  private SnapshotPart undo(SnapshotRecord record, TrackedDevice device, DiffArea area) {
+    device.gate().close();
+    try {
+      device.chain().add(area);
+    } finally {
+      device.gate().open();
+    }
+    undone.computeIfAbsent(record.id(), id -> new ArrayList<>()).add(new Undone(device, area));
+    return new SnapshotPart.Named(device.name());
   }
 
   private SnapshotPart lose(Snapshot snapshot, String device, Exception why) {
@@ -286,6 +309,10 @@ final class SnapshotRecovery {
       } else if (part instanceof SnapshotPart.Lost) {
         context.trackers().breakContent(part.device());
       }
+    }
+    for (Undone u : undone.getOrDefault(found.record.id(), List.of())) {
+      dissolved.put(u.area, Optional.ofNullable(SnapshotTable.dissolve(u.device, u.area)));
+      u.area.close();
     }
     if (found.record.phase() != SnapshotRecord.Phase.TAKING) {
       found.snapshot.storage().disown();

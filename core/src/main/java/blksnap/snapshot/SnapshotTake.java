@@ -79,7 +79,17 @@ final class SnapshotTake {
     try {
       DiffArea diffArea =
           factory.create(snapshot, device.name(), factory.config(snapshot, device.name(), area));
-      made = true;
+      try {
+        if (area.syncEach()) {
+          diffArea.force(); // before a record says that its blocks may be needed
+          Directories.sync(home);
+        }
+        made = true;
+      } finally {
+        if (!made) {
+          diffArea.close();
+        }
+      }
       return new Prepared(device, area, diffArea, frozen);
     } finally {
       if (!made) {

@@ -150,16 +150,18 @@ final class TrackerStore {
           return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId());
         }
         case Continuity.AfterPowerLoss() -> {
-          for (ByteRange range : intent.openRanges()) {
+          List<ByteRange> doubted = intent.openRanges();
+          for (ByteRange range : doubted) {
             map.mark(range.offset(), range.length());
           }
           map.stamps().reset();
-          map.force();
+          // What is on the device now is all there is: a second power loss changes nothing of it.
+          intent.closeRegions(map);
           log.warning(
               "device "
                   + name
                   + ": after a power loss "
-                  + intent.openRanges().size()
+                  + doubted.size()
                   + " regions count as changed");
           return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId());
         }
@@ -181,7 +183,7 @@ final class TrackerStore {
     return new Opened(create(home, fresh.stamps()), fresh.contentId());
   }
 
-  private static Continuity judge(
+  private Continuity judge(
       DeviceRecord before, DeviceRecord fresh, CbtMap map, WriteIntent intent) throws IOException {
     long sizeBytes = fresh.stamps().sizeBytes();
     if (before.stamps().sizeBytes() == sizeBytes

@@ -20,6 +20,7 @@ final class Inode {
   /** Which of the machine's files it is, for faults. */
   final FileClass fileClass;
 
+  long bornNanos;
   long modifiedNanos;
   long changedNanos;
 

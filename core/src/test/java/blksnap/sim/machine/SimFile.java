@@ -102,6 +102,7 @@ final class SimFile extends NativeFile {
                 inode.isDirectory() ? 0 : inode.data().allocatedBytes(),
                 inode.modifiedNanos,
                 inode.changedNanos,
+                inode.bornNanos,
                 0,
                 0));
   }

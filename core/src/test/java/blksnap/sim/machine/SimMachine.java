@@ -5,6 +5,8 @@ import blksnap.error.Errno;
 import blksnap.linux.NativeFile;
 import blksnap.linux.NativeFile.Flag;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -102,9 +104,9 @@ public final class SimMachine {
     return bootMillis;
   }
 
-  /** Milliseconds since 1970, as this machine has them. */
-  public long millis() {
-    return clockNanos / 1_000_000;
+  /** The time as this machine has it. */
+  public InstantSource clock() {
+    return () -> Instant.ofEpochMilli(clockNanos / 1_000_000);
   }
 
   public void advanceMillis(long by) {
@@ -219,6 +221,7 @@ public final class SimMachine {
   Inode newInode(boolean directory, FileClass file) {
     var inode = new Inode(++inodes, directory, file);
     stamp(inode);
+    inode.bornNanos = clockNanos;
     files.add(inode);
     return inode;
   }

@@ -1,6 +1,7 @@
 package blksnap.sim.oracle;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -8,7 +9,11 @@ import java.util.List;
  * follow each other, so the last that is done is what it shows.
  */
 public final class DiskModel {
+  /** log2 of the bytes in a region of the write-intent record. */
+  static final int REGION_SHIFT = 16;
+
   private static final int BLOCK_SECTORS = 8;
+  private static final int REGION_BLOCKS = 1 << REGION_SHIFT - 12;
 
   final String name;
   final int sectors;
@@ -26,7 +31,9 @@ public final class DiskModel {
   /** A flush failed: what was written before may never reach the disk, whatever later ones say. */
   private boolean flushesFail;
 
-  /** Since a power cut, blocks that nobody touched may count as changed. */
+  /** When the latest power cut was after which a block may count as changed without being so. */
+  private final long[] doubted;
+
   private long lastCut = -1;
 
   public DiskModel(String name, int sectors, Clock clock) {
@@ -35,6 +42,8 @@ public final class DiskModel {
     this.clock = clock;
     this.floor = new int[sectors];
     this.touched = new long[(sectors + BLOCK_SECTORS - 1) / BLOCK_SECTORS];
+    this.doubted = new long[touched.length];
+    Arrays.fill(doubted, -1);
     for (int i = 0; i < sectors; i++) {
       Version zero = new Version(0, 0);
       zero.end = 0;
@@ -57,7 +66,7 @@ public final class DiskModel {
   }
 
   boolean touchedSince(int block, long time) {
-    return touched[block] >= time || lastCut >= time;
+    return touched[block] >= time || doubted[block] >= time;
   }
 
   /** A write begins. */
@@ -161,6 +170,7 @@ public final class DiskModel {
 
   /** The power went: any version since the last flush may be there. */
   void cut(long[] found) {
+    doubt();
     lastCut = clock.now();
     for (int i = 0; i < sectors; i++) {
       List<Version> list = versions.get(i);
@@ -187,6 +197,25 @@ public final class DiskModel {
       floor[i] = 0;
     }
     endAll();
+  }
+
+  /** Regions that were in use since the power cut before count as changed. */
+  private void doubt() {
+    for (int block = 0; block < touched.length; block++) {
+      int first = block / REGION_BLOCKS * REGION_BLOCKS;
+      boolean used = false;
+      for (int b = first; b < Math.min(touched.length, first + REGION_BLOCKS); b++) {
+        used |= touched[b] > lastCut;
+      }
+      if (used) {
+        doubted[block] = clock.now();
+      }
+    }
+  }
+
+  /** Whether writes that were answered may be lost by the disk's own fault. */
+  boolean isUnreliable() {
+    return flushesFail;
   }
 
   private void endAll() {

@@ -10,8 +10,6 @@ import blksnap.snapshot.SnapshotTable;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** The engine, without its servers, on a simulated machine. */
@@ -25,7 +23,7 @@ final class SimEngine {
   private SimEngine(SimMachine machine, Parameters parameters) {
     Path state = machine.path("/state");
     diffIo = new DiffIo(parameters);
-    trackers = new TrackerTable(state.resolve("devices"), parameters, log);
+    trackers = new TrackerTable(state.resolve("devices"), parameters, machine.clock(), log);
     storages = new StorageTable(parameters, trackers::refuse);
     snapshots =
         new SnapshotTable(
@@ -37,7 +35,7 @@ final class SimEngine {
                 parameters,
                 log,
                 new AtomicLong()::incrementAndGet,
-                InstantSource.fixed(Instant.EPOCH)));
+                machine.clock()));
   }
 
   static SimEngine load(SimMachine machine, Parameters parameters) throws IOException {

@@ -96,6 +96,7 @@ public final class SimRun {
     parameters.set(Parameter.CHUNK_MINIMUM_SHIFT, 12 + random.nextInt(4));
     parameters.set(Parameter.TRACKING_BLOCK_MINIMUM_SHIFT, 12);
     parameters.set(Parameter.DIFF_STORAGE_MINIMUM, 2_048);
+    parameters.set(Parameter.WRITE_INTENT_REGION_SHIFT, DiskModel.REGION_SHIFT);
     for (String directory : List.of("/state", "/storage", "/disks")) {
       machine.makeDirectory(directory);
     }
@@ -565,7 +566,7 @@ public final class SimRun {
   }
 
   /** Asks for the map frozen with a snapshot. */
-  private void map(SnapshotModel model) throws IOException {
+  private void map(SnapshotModel model) {
     Snapshot snapshot = lookup(model);
     if (snapshot == null) {
       return;
@@ -578,11 +579,16 @@ public final class SimRun {
       IntervalNumbers numbers = taken.frozen().numbers();
       for (TakeModel from : takes) {
         if (from.disk == until.disk
+            && !from.disk.isUnreliable()
             && numbers.untilGeneration().equals(from.generation)
             && from.number < numbers.untilNumber()) {
-          List<ByteRange> ranges = new ArrayList<>();
-          ChangedRanges page = taken.frozen().changedSince(from.number, 0, 1000);
-          ranges.addAll(page.ranges());
+          List<ByteRange> ranges;
+          try {
+            ranges = taken.frozen().changedSince(from.number, 0, 1000).ranges();
+          } catch (IOException e) {
+            mayFail(model, e);
+            continue;
+          }
           until.changedBetween(from, ranges, "map of " + model.name + " on " + from.disk.name);
         }
       }
@@ -658,7 +664,7 @@ public final class SimRun {
     }
     buffer.flip();
     String what = "image " + model.name + "@" + part.device();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && !image.take.disk.isUnreliable(); i++) {
       image.shows(first + i, Stamps.read(buffer, i, what), what);
     }
   }
@@ -807,7 +813,7 @@ public final class SimRun {
       return;
     }
     for (TakeModel take : takes) {
-      if (take.disk == disk && generation.equals(take.generation)) {
+      if (take.disk == disk && !disk.isUnreliable() && generation.equals(take.generation)) {
         ChangedRanges page = device.readMap(map -> map.changedSince(take.number, 0, 1000));
         take.changedSince(page.ranges(), faults.injected() == 0, "map of " + disk.name);
       }
