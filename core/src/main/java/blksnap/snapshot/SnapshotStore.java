@@ -121,6 +121,9 @@ final class SnapshotStore {
     Set<String> damaged = new TreeSet<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(snapshots)) {
       for (Path entry : entries) {
+        if (Files.isDirectory(entry)) {
+          Files.deleteIfExists(entry.resolve("snapshot" + StateFile.UNFINISHED));
+        }
         try {
           records.add(SnapshotRecord.of(StateFile.read(entry.resolve("snapshot"))));
           Directories.sync(entry); // who made it may have been killed before it was durable
@@ -152,7 +155,14 @@ final class SnapshotStore {
       List<RangeDescription> ranges,
       Optional<BlkSnapException> damage) {}
 
+  /**
+   * @param described none: forgets the storage
+   */
   void save(DiffStorage storage, List<RangeDescription> described) throws IOException {
+    if (described.isEmpty()) {
+      forgetStorage(storage.number());
+      return;
+    }
     List<Fields> ranges = new ArrayList<>();
     for (RangeDescription range : described) {
       ranges.add(

@@ -30,12 +30,13 @@ import java.util.zip.CRC32C;
  * </pre>
  */
 public final class StateFile {
+  /** Ends the name of what is about to replace a record; a kill may leave one, which is rubbish. */
+  public static final String UNFINISHED = ".new";
+
   private static final int MAGIC = 'B' | 'S' << 8 | 'T' << 16 | 'R' << 24;
   private static final int VERSION = 1;
   private static final int HEADER_BYTES = 16;
   private static final int MAX_TEXT_BYTES = 4 << 20;
-
-  private static final String UNFINISHED = ".new";
 
   private StateFile() {}
 

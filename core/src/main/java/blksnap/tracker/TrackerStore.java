@@ -92,6 +92,9 @@ final class TrackerStore {
       throws IOException {
     Path home = directory.resolve(name);
     Directories.make(home);
+    for (String file : List.of("device", "cbt", "intent")) {
+      Files.deleteIfExists(home.resolve(file + StateFile.UNFINISHED)); // a kill came before
+    }
     Optional<DeviceRecord> before;
     try {
       before = record(name).filter(record -> record.path().equals(fresh.path()));

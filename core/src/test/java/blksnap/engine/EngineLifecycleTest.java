@@ -425,6 +425,36 @@ class EngineLifecycleTest {
   }
 
   @Test
+  void recordsThatWereBeingReplacedWhenTheEngineWasKilledAreRubbish() throws IOException {
+    Kill kill;
+    try (var engine = new TestEngine(directory)) {
+      engine.attach("vm1", Bytes.repeated('a', 64 * BLOCK));
+      engine.take("night", "vm1");
+      kill =
+          Kill.at(
+              directory.resolve("copies"),
+              directory.resolve("state"),
+              directory.resolve("night.diff"));
+    }
+    kill.restore();
+    List<Path> unfinished = new ArrayList<>();
+    try (Stream<Path> all = Files.walk(directory.resolve("state"))) {
+      for (Path path : all.toList()) {
+        String name = path.getFileName().toString();
+        if (List.of("device", "cbt", "intent", "snapshot", "0").contains(name)) {
+          unfinished.add(Files.copy(path, path.resolveSibling(name + ".new")));
+        }
+      }
+    }
+    assertThat(unfinished).hasSize(5);
+
+    try (var engine = new TestEngine(directory)) {
+      assertThat(engine.read("vm1@night", 0, BLOCK)).containsOnly('a');
+      assertThat(unfinished).allSatisfy(path -> assertThat(path).doesNotExist());
+    }
+  }
+
+  @Test
   void anImageIsNeverGoodAgainOnceItsDeviceWasWrittenWithoutIt() throws IOException {
     Path file = directory.resolve("vm1.img");
     Path away = directory.resolve("away.img");
