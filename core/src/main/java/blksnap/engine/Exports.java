@@ -4,6 +4,7 @@ import blksnap.device.BlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.nbd.ExportTable;
+import blksnap.snapimage.LostImage;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
 import blksnap.snapshot.SnapshotTable;
@@ -63,7 +64,7 @@ final class Exports implements ExportTable {
     }
     for (Snapshot snapshot : now.snapshots.all()) {
       for (SnapshotPart part : snapshot.view().parts()) {
-        image(snapshot, part).ifPresent(found -> exports.add(found.export));
+        image(now, snapshot, part).ifPresent(found -> exports.add(found.export));
       }
     }
     return exports;
@@ -90,7 +91,7 @@ final class Exports implements ExportTable {
     Optional<Snapshot> snapshot = now.snapshots.lookup(name.substring(at + 1));
     return snapshot
         .flatMap(s -> s.part(name.substring(0, at)))
-        .flatMap(part -> image(snapshot.orElseThrow(), part));
+        .flatMap(part -> image(now, snapshot.orElseThrow(), part));
   }
 
   private static Found export(TrackerTable.Attached device) {
@@ -103,17 +104,25 @@ final class Exports implements ExportTable {
         device.device());
   }
 
-  private static Optional<Found> image(Snapshot snapshot, SnapshotPart part) {
-    if (part instanceof SnapshotPart.Taken taken) {
-      var export =
-          new Export(
-              imageName(snapshot, part.device()),
-              "image of " + part.device() + " in snapshot " + snapshot.name(),
-              taken.image().sizeBytes(),
-              false);
-      return Optional.of(new Found(export, taken.image()));
-    }
-    return Optional.empty();
+  /** One that is lost is served all the same, so that who reads it is told so. */
+  private static Optional<Found> image(Tables now, Snapshot snapshot, SnapshotPart part) {
+    Optional<BlockDevice> device =
+        switch (part) {
+          case SnapshotPart.Named named -> Optional.empty();
+          case SnapshotPart.Taken taken -> Optional.of(taken.image());
+          case SnapshotPart.Lost lost ->
+              now.trackers
+                  .lookup(lost.device())
+                  .map(of -> new LostImage(of.device().sizeBytes(), lost.cause()));
+        };
+    return device.map(image ->
+        new Found(
+            new Export(
+                imageName(snapshot, part.device()),
+                "image of " + part.device() + " in snapshot " + snapshot.name(),
+                image.sizeBytes(),
+                false),
+            image));
   }
 
   /** What the image of a device is served as. */
