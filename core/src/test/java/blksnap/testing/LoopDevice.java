@@ -9,6 +9,8 @@ import java.util.List;
 
 /** A real block device over a file, for root. Closing it detaches it. */
 public final class LoopDevice implements Closeable {
+  private static final String NEED = "loop devices need root, losetup and /dev/loop-control";
+
   private final Path path;
 
   private LoopDevice(Path path) {
@@ -17,9 +19,16 @@ public final class LoopDevice implements Closeable {
 
   /** Skips or fails the test where there are no loop devices. */
   public static void require() {
-    RealClients.require(
-        Files.isWritable(Path.of("/dev/loop-control")) && Commands.works("losetup", "--version"),
-        "loop devices need root, losetup and /dev/loop-control");
+    RealClients.require(available(), NEED);
+  }
+
+  /** Whether there are loop devices; for a test that can do with files instead. */
+  public static boolean preferred() {
+    return RealClients.prefer(available(), NEED);
+  }
+
+  private static boolean available() {
+    return Files.isWritable(Path.of("/dev/loop-control")) && Commands.works("losetup", "--version");
   }
 
   /**

@@ -2,9 +2,11 @@ package blksnap.cli.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.testing.LoopDevice;
 import blksnap.testing.Seeds;
+import blksnap.testing.Stamps;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,14 +15,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,12 +29,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class KillIT {
   private static final int MIB = 1 << 20;
   private static final int SIZE = 16 * MIB;
-  private static final int BLOCKS = SIZE / Lab.BLOCK;
-  private static final int WRITERS = 8;
-  private static final int ROUNDS = 10;
-  private static final int MAX_HELD = 3;
-  private static final List<String> DEVICES = List.of("vm1", "vm2");
-  private static final Pattern GENERATION = Pattern.compile("\"generation_id\":\"([^\"]+)\"");
+  private static final int ROUNDS = 15;
+  private static final int LONG_ROUNDS = 200;
+  private static final System.Logger LOG = System.getLogger(KillIT.class.getName());
 
   @TempDir private Path directory;
 
@@ -63,184 +59,60 @@ final class KillIT {
     lab.ok(words.toArray(String[]::new));
   }
 
-  private String generation(String device) {
-    Matcher matcher = GENERATION.matcher(lab.ok("cbt", "info", device, "-o", "json"));
-    assertThat(matcher.find()).isTrue();
-    return matcher.group(1);
+  /**
+   * Fifteen of what {@code -Plong} does two hundred times; {@code -Dblksnap.kill.rounds} asks for
+   * another number.
+   */
+  @Test
+  void everythingIsBackAfterAKillAtAnyMoment() throws Exception {
+    endure(ROUNDS);
   }
 
-  /** What one device's writers know: the last stamp that each block may hold, and must hold. */
-  private static final class Ledger {
-    /** Acknowledged; element {@code b} is of block {@code b}. Each block has one writer. */
-    final long[] held = new long[BLOCKS];
-
-    /** Sent and not acknowledged when the daemon was killed, or 0. */
-    final long[] maybe = new long[BLOCKS];
-
-    /** Acknowledged since the latest take. */
-    final boolean[] since = new boolean[BLOCKS];
+  @Test
+  @Tag("long")
+  @Timeout(value = 2, unit = TimeUnit.HOURS)
+  void everythingIsBackAfterTwoHundredKills() throws Exception {
+    endure(Integer.getInteger("blksnap.kill.rounds", LONG_ROUNDS));
   }
 
-  private static byte[] stamped(long stamp) {
-    ByteBuffer content = ByteBuffer.allocate(Lab.BLOCK);
-    while (content.hasRemaining()) {
-      content.putLong(stamp);
-    }
-    return content.array();
-  }
-
-  /** Writes until the daemon is gone. */
-  private static int write(NbdSession session, Ledger ledger, int round, int lane, Random random) {
-    int lanes = WRITERS / DEVICES.size();
-    int acknowledged = 0;
-    while (true) {
-      int block = random.nextInt(BLOCKS / lanes) * lanes + lane;
-      long stamp = (long) round << 48 | (long) (acknowledged + 1) << 8 | lane;
-      ledger.maybe[block] = stamp;
-      try {
-        session.write((long) block * Lab.BLOCK, stamped(stamp));
-      } catch (IOException e) { // killed
-        return acknowledged;
+  /** On a file and, where there is one, a block device. */
+  private void endure(int rounds) throws Exception {
+    Path first = lab.sparse("vm1.img", KillHarness.sizeBytes());
+    Path second = lab.sparse("vm2.img", KillHarness.sizeBytes());
+    lab.unload();
+    if (LoopDevice.preferred()) {
+      try (LoopDevice loop = LoopDevice.attach(second, 512)) {
+        endure(rounds, List.of(first, loop.path()));
       }
-      ledger.held[block] = stamp;
-      ledger.maybe[block] = 0;
-      ledger.since[block] = true;
-      acknowledged++;
+    } else {
+      endure(rounds, List.of(first, second));
+    }
+  }
+
+  private void endure(int rounds, List<Path> devices) throws Exception {
+    try (var killLab = new Lab(Files.createDirectory(lab.path("kill")));
+        var harness = new KillHarness(killLab, seeds, devices)) {
+      try {
+        harness.run(rounds);
+      } finally {
+        LOG.log(Level.INFO, harness.summary());
+      }
     }
   }
 
   @Test
-  void everythingIsBackAfterAKillAtAnyMoment() throws Exception {
-    Random random = seeds.random();
-    List<Ledger> ledgers = new ArrayList<>();
-    List<String> generations = new ArrayList<>();
-    for (String device : DEVICES) {
-      lab.ok("attach", lab.sparse(device + ".img", SIZE).toString(), "--name", device);
-      ledgers.add(new Ledger());
-      generations.add(generation(device));
-    }
-    String devices = lab.ok("devices", "-o", "plain");
-    Map<String, List<byte[]>> images = new LinkedHashMap<>();
-    for (int round = 0; round < ROUNDS; round++) {
-      String which = "round " + round + ", " + seeds;
-      boolean volatileFirst = random.nextBoolean();
-      if (volatileFirst) {
-        take("volatile", "none", "vm1", "vm2");
-      }
-      take("r" + round, "process", "vm1", "vm2");
-      ledgers.forEach(ledger -> Arrays.fill(ledger.since, false));
-      if (!volatileFirst) {
-        take("volatile", "none", "vm1", "vm2");
-      }
-      killUnderLoad(round, ledgers, images, random);
-      assertThat(lab.nbdSocket()).as("a stale socket").exists();
-      assertThat(lab.run().resolve("ctrl.sock")).as("a stale socket").exists();
-
-      lab.load();
-      if (round == 0) {
-        refusesASecondEngine();
-      }
-      assertThat(lab.ok("devices", "-o", "plain")).as(which).isEqualTo(devices);
-      assertThat(DEVICES.stream().map(this::generation).toList()).as(which).isEqualTo(generations);
-      assertThat(lab.refused("snapshot", "info", "volatile")).as(which).contains("ESRCH");
-      for (Map.Entry<String, List<byte[]>> image : images.entrySet()) {
-        assertThat(lab.ok("cat", "/sys/fs/blksnap/" + image.getKey() + "/state"))
-            .as(which)
-            .isEqualTo("taken");
-        assertImages(image.getKey(), image.getValue(), which);
-      }
-      for (int d = 0; d < DEVICES.size(); d++) {
-        settle(ledgers.get(d), lab.content(DEVICES.get(d)), which);
-        boolean[] changed = lab.changed(DEVICES.get(d), SIZE, "--since", "r" + round);
-        for (int block = 0; block < BLOCKS; block++) {
-          if (ledgers.get(d).since[block]) {
-            assertThat(changed[block]).as("block %d is missed, %s", block, which).isTrue();
-          }
-        }
-      }
-      while (images.size() > MAX_HELD || (!images.isEmpty() && random.nextInt(3) == 0)) {
-        List<String> held = new ArrayList<>(images.keySet());
-        String gone = held.get(random.nextInt(held.size()));
-        lab.ok("snapshot", "destroy", gone);
-        images.remove(gone);
-      }
-    }
-    for (String snapshot : images.keySet()) {
-      lab.ok("snapshot", "destroy", snapshot);
-    }
-    assertThat(storage).isEmptyDirectory();
-    lab.unload();
-    assertNoSnapshotFiles();
-  }
-
-  private void refusesASecondEngine() throws Exception {
+  void aSecondEngineIsRefusedAndTheFirstGoesOnAlsoAfterAKill() throws Exception {
+    lab.kill();
+    assertThat(lab.nbdSocket()).as("a stale socket").exists();
+    assertThat(lab.run().resolve("ctrl.sock")).as("a stale socket").exists();
+    lab.load();
     ProcessHandle first = lab.daemon();
     try (Background second = lab.launch()) {
       assertThat(second.await()).isEqualTo(1);
       assertThat(second.output()).contains("EEXIST");
     }
     assertThat(lab.daemon()).isEqualTo(first);
-  }
-
-  /** Adds the images of this round's snapshot, which are read while the writers run. */
-  private void killUnderLoad(
-      int round, List<Ledger> ledgers, Map<String, List<byte[]>> images, Random random)
-      throws Exception {
-    List<NbdSession> sessions = new ArrayList<>();
-    List<Future<Integer>> writers = new ArrayList<>();
-    try (ExecutorService threads = Executors.newFixedThreadPool(WRITERS)) {
-      for (int i = 0; i < WRITERS; i++) {
-        int device = i % DEVICES.size();
-        int lane = i / DEVICES.size();
-        NbdSession session = NbdSession.open(lab.nbdSocket(), DEVICES.get(device));
-        sessions.add(session);
-        Random choices = seeds.random(round * WRITERS + i);
-        writers.add(
-            threads.submit(() -> write(session, ledgers.get(device), round, lane, choices)));
-      }
-      try {
-        String snapshot = "r" + round;
-        List<byte[]> content = new ArrayList<>();
-        for (String device : DEVICES) {
-          content.add(lab.content(device + "@" + snapshot));
-        }
-        images.put(snapshot, content);
-        Lab.pause(random.nextInt(300));
-      } finally {
-        lab.kill();
-        for (Future<Integer> writer : writers) {
-          assertThat(writer.get()).as("%s", seeds).isPositive();
-        }
-        for (NbdSession session : sessions) {
-          session.close();
-        }
-      }
-    }
-  }
-
-  private void assertImages(String snapshot, List<byte[]> content, String which)
-      throws IOException {
-    for (int d = 0; d < DEVICES.size(); d++) {
-      assertThat(Arrays.mismatch(lab.content(DEVICES.get(d) + "@" + snapshot), content.get(d)))
-          .as("first different byte of %s of %s, %s", DEVICES.get(d), snapshot, which)
-          .isEqualTo(-1);
-    }
-  }
-
-  /** Every block holds what was acknowledged last, or a later write that was under way. */
-  private static void settle(Ledger ledger, byte[] content, String which) {
-    for (int block = 0; block < BLOCKS; block++) {
-      byte[] shown = Arrays.copyOfRange(content, block * Lab.BLOCK, (block + 1) * Lab.BLOCK);
-      if (ledger.maybe[block] != 0 && !Arrays.equals(shown, stamped(ledger.held[block]))) {
-        // A page of the cache takes a whole block, or none of it.
-        ledger.held[block] = ledger.maybe[block];
-        ledger.since[block] = true;
-      }
-      ledger.maybe[block] = 0;
-      assertThat(Arrays.equals(shown, stamped(ledger.held[block])))
-          .as("block %d is what was acknowledged, %s", block, which)
-          .isTrue();
-    }
+    lab.unload();
   }
 
   private void assertNoSnapshotFiles() throws IOException {
@@ -313,7 +185,7 @@ final class KillIT {
         take("s", "process", "vm1");
         byte[] image = lab.content("vm1@s");
         try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
-          byte[] content = stamped(signal.hashCode());
+          byte[] content = Stamps.content(signal.hashCode(), Lab.BLOCK);
           session.write(0, content);
           assertThat(session.read(0, Lab.BLOCK)).isEqualTo(content);
         }

@@ -29,12 +29,24 @@ final class Lab implements Closeable {
   private static final long MOST_SECONDS = 60;
 
   private final Path directory;
+  private final Path state;
+  private final List<String> prefix;
   private final Environment environment;
   private final List<ProcessHandle> daemons = new ArrayList<>();
   private int outputs;
 
   Lab(Path directory) {
+    this(directory, directory.resolve("state"), List.of());
+  }
+
+  /**
+   * @param state where the daemon keeps its state
+   * @param prefix words before the launcher: a program that runs it in a world of its own
+   */
+  Lab(Path directory, Path state, List<String> prefix) {
     this.directory = directory;
+    this.state = state;
+    this.prefix = List.copyOf(prefix);
     this.environment =
         new Environment(
             Map.of(
@@ -65,7 +77,7 @@ final class Lab implements Closeable {
   }
 
   Path state() {
-    return directory.resolve("state");
+    return state;
   }
 
   Path path(String name) {
@@ -90,9 +102,40 @@ final class Lab implements Closeable {
     daemons.add(daemon());
   }
 
+  /** Starts a daemon that does not leave the foreground, and waits until it serves. */
+  Background loadInForeground(String... assignments) throws IOException {
+    var words = new ArrayList<>(List.of("--foreground"));
+    words.addAll(List.of(assignments));
+    Background engine = launch(words.toArray(String[]::new));
+    boolean serves = false;
+    try {
+      until(
+          "the engine serves",
+          () -> {
+            if (!engine.isAlive()) {
+              throw new IOException("the engine ended: " + engine.output());
+            }
+            return isServedBy(engine.pid());
+          });
+      serves = true;
+      return engine;
+    } finally {
+      if (!serves) {
+        engine.close();
+      }
+    }
+  }
+
+  /** Whether this process says that it serves; one before it may have left its word. */
+  boolean isServedBy(long pid) throws IOException {
+    Path file = run().resolve("pid");
+    return Files.exists(file) && Files.readString(file).strip().equals(Long.toString(pid));
+  }
+
   /** Starts {@code load} with these words by the launcher. */
   Background launch(String... words) throws IOException {
-    var command = new ArrayList<>(List.of(launcher(), "load"));
+    var command = new ArrayList<>(prefix);
+    command.addAll(List.of(launcher(), "load"));
     command.addAll(List.of(words));
     return start(variables(), command.toArray(String[]::new));
   }

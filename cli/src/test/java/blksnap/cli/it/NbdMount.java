@@ -33,16 +33,22 @@ final class NbdMount implements Closeable {
    */
   static NbdMount attach(Lab lab, String export, Path directory, boolean readOnly)
       throws IOException {
+    return attachUri(lab, lab.uri(export), directory, readOnly);
+  }
+
+  /** Of any server. */
+  static NbdMount attachUri(Lab lab, String uri, Path directory, boolean readOnly)
+      throws IOException {
     Files.createDirectory(directory);
     Path disk = directory.resolve("disk");
     Background fuse =
         readOnly
-            ? lab.start("setsid", "nbdfuse", "-r", disk.toString(), lab.uri(export))
-            : lab.start("setsid", "nbdfuse", disk.toString(), lab.uri(export));
+            ? lab.start("setsid", "nbdfuse", "-r", disk.toString(), uri)
+            : lab.start("setsid", "nbdfuse", disk.toString(), uri);
     boolean attached = false;
     try {
       Lab.until(
-          "nbdfuse serves " + export,
+          "nbdfuse serves " + uri,
           () -> {
             if (!fuse.isAlive()) {
               throw new IOException("nbdfuse ended: " + fuse.output());

@@ -41,6 +41,7 @@ final class NbdSession implements Closeable {
   }
 
   static final int EIO = 5;
+  static final int ESHUTDOWN = 108;
 
   private static final long MOST_SECONDS = 60;
   private static final int READ = 0;
@@ -48,6 +49,7 @@ final class NbdSession implements Closeable {
   private static final int DISCONNECT = 2;
   private static final int FLUSH = 3;
   private static final int TRIM = 4;
+  private static final int FUA = 1 << 16; // a flag before the type
   private static final int CHUNK = 1 << 20;
 
   private record Pending(int readBytes, CompletableFuture<byte[]> reply) {}
@@ -123,6 +125,11 @@ final class NbdSession implements Closeable {
     }
   }
 
+  /** Returns when it is acknowledged, and durable. */
+  void writeThrough(long offset, byte[] content) throws IOException {
+    request(FUA | WRITE, offset, content.length, ByteBuffer.wrap(content));
+  }
+
   void flush() throws IOException {
     request(FLUSH, 0, 0, ByteBuffer.allocate(0));
   }
@@ -157,7 +164,7 @@ final class NbdSession implements Closeable {
   private void send(int type, long cookie, long offset, int bytes, ByteBuffer payload)
       throws IOException {
     ByteBuffer message = ByteBuffer.allocate(28 + payload.remaining());
-    message.putInt(0x25609513).putShort((short) 0).putShort((short) type);
+    message.putInt(0x25609513).putInt(type);
     message.putLong(cookie).putLong(offset).putInt(bytes).put(payload);
     sendLock.lock();
     try {

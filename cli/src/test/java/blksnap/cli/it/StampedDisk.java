@@ -1,0 +1,141 @@
+package blksnap.cli.it;
+
+import blksnap.testing.Stamps;
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tracked device of a harness that kills the daemon, and what its clients know of it. Every block
+ * they write carries the device, its own number and a sequence. Used by one thread, but that each
+ * writer may touch its own blocks while it runs.
+ */
+final class StampedDisk {
+  private static final int BLOCK_BITS = 20;
+  private static final int SEQUENCE_BITS = 36;
+
+  private final String name;
+  private final int number;
+  private final Stamps stamps;
+  private final long[] sequence;
+
+  /** When a write of the block was last under way, to the device or to an image of it. */
+  private final long[] touched;
+
+  /** When the last write was sent that was certainly made, likewise. */
+  private final long[] certain;
+
+  /**
+   * @param number of the device, from 1
+   */
+  StampedDisk(String name, int number, int blocks) {
+    this.name = name;
+    this.number = number;
+    this.stamps = new Stamps(blocks);
+    this.sequence = new long[blocks];
+    this.touched = new long[blocks];
+    this.certain = new long[blocks];
+  }
+
+  String name() {
+    return name;
+  }
+
+  int blocks() {
+    return stamps.blocks();
+  }
+
+  Stamps stamps() {
+    return stamps;
+  }
+
+  /** What a block holds next. */
+  long nextStamp(int block) {
+    return (long) number << BLOCK_BITS + SEQUENCE_BITS
+        | (long) block << SEQUENCE_BITS
+        | ++sequence[block];
+  }
+
+  /** Blocks from here on, each with its next stamp, about to be sent. */
+  byte[] send(int first, int count) {
+    ByteBuffer content = ByteBuffer.allocate(count * Stamps.BLOCK);
+    long[] next = new long[count];
+    for (int i = 0; i < count; i++) {
+      next[i] = nextStamp(first + i);
+      content.put(Stamps.content(next[i], Stamps.BLOCK));
+    }
+    long now = System.nanoTime();
+    for (int i = 0; i < count; i++) {
+      stamps.sent(first + i, next[i], now);
+    }
+    return content.array();
+  }
+
+  void answered(int first, int count) {
+    long now = System.nanoTime();
+    for (int i = 0; i < count; i++) {
+      stamps.answered(first + i, now);
+    }
+  }
+
+  /** A block of an image was sent, and may have been marked as changed. */
+  void imageSent(int block, long now) {
+    touched[block] = Math.max(touched[block], now);
+  }
+
+  /** It was answered. */
+  void imageAnswered(int block, long sent) {
+    touched[block] = Math.max(touched[block], System.nanoTime());
+    certain[block] = Math.max(certain[block], sent);
+  }
+
+  /**
+   * The daemon was killed, and shows this content now. Every block holds what was acknowledged
+   * last, or a later write that was under way.
+   */
+  void settle(long[] shown, long killed, String which) {
+    for (int block = 0; block < shown.length; block++) {
+      List<Stamps.Write> writes = stamps.of(block);
+      Stamps.@Nullable Write last = writes.isEmpty() ? null : writes.getLast();
+      if (last != null && last.answered() == Stamps.NEVER) {
+        touched[block] = killed;
+        if (shown[block] == last.stamp()) {
+          stamps.answered(block, killed); // it came to be
+        } else {
+          stamps.dropLatest(block);
+        }
+      }
+      last = writes.isEmpty() ? null : writes.getLast();
+      long expected = last == null ? 0 : last.stamp();
+      if (shown[block] != expected) {
+        throw new AssertionError(
+            "block %d of %s shows %x, and %x was acknowledged; %s"
+                .formatted(block, name, shown[block], expected, which));
+      }
+      if (last != null) {
+        touched[block] = Math.max(touched[block], last.answered());
+        certain[block] = Math.max(certain[block], last.sent());
+      }
+    }
+  }
+
+  /** Every image was read, so only the latest write of each block counts from now on. */
+  void forgetHistory() {
+    for (int block = 0; block < blocks(); block++) {
+      List<Stamps.Write> writes = stamps.of(block);
+      if (writes.size() > 1) {
+        writes.subList(0, writes.size() - 1).clear();
+      }
+    }
+  }
+
+  /** Whether a write of the block may have been under way after this time. */
+  boolean mayHaveChangedSince(int block, long time) {
+    return touched[block] > time;
+  }
+
+  /** Whether a write of the block was sent after this time, and made. */
+  boolean changedSince(int block, long time) {
+    return certain[block] > time;
+  }
+}
