@@ -85,6 +85,8 @@ final class Calls {
   static final int STATX_BTIME = 0x0800;
   static final int STATX_DIOALIGN = 0x2000;
 
+  static final long FIFREEZE = 0xc004_5877L;
+  static final long FITHAW = 0xc004_5878L;
   static final long BLKROGET = 0x125e;
   static final long BLKSSZGET = 0x1268;
   static final long BLKDISCARD = 0x1277;

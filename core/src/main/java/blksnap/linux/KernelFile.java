@@ -20,6 +20,9 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 final class KernelFile extends NativeFile {
   private static final int OWNER_ONLY = 0600;
 
+  /** The kernel's number for a request that a file does not know. */
+  private static final int ENOTTY = 25;
+
   private final int descriptor;
   private final Path path;
 
@@ -320,6 +323,33 @@ final class KernelFile extends NativeFile {
         refusal,
         offset,
         length);
+  }
+
+  @Override
+  public void freezeFileSystem() throws BlkSnapException {
+    long result = tellFileSystem(Calls.FIFREEZE);
+    String refusal = "cannot freeze the file system at " + path;
+    if (result == -ENOTTY) {
+      throw new BlkSnapException(Errno.ENOTSUP, refusal + ": it does not support that");
+    }
+    if (result == -Errno.EBUSY.number()) {
+      throw new BlkSnapException(Errno.EBUSY, refusal + ": it is frozen already, by another");
+    }
+    check(result, refusal);
+  }
+
+  @Override
+  public boolean thawFileSystem() throws BlkSnapException {
+    long result = tellFileSystem(Calls.FITHAW);
+    if (result == -Errno.EINVAL.number()) {
+      return false;
+    }
+    check(result, "cannot thaw the file system at " + path);
+    return true;
+  }
+
+  private long tellFileSystem(long request) throws BlkSnapException {
+    return call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, request, MemorySegment.NULL));
   }
 
   private long call(Native.Call call) throws BlkSnapException {

@@ -1,6 +1,7 @@
 package blksnap.linux;
 
 import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -167,6 +168,27 @@ public abstract class NativeFile implements Closeable {
    * @throws BlkSnapException {@code ENOMEM} when it cannot be mapped
    */
   public abstract Mapping map(long bytes) throws BlkSnapException;
+
+  /**
+   * Makes the file system that this is on rest: what was written is on its disk and complete, and
+   * every change waits until {@link #thawFileSystem}. Needs root; may take as long as its disk
+   * does.
+   *
+   * @throws BlkSnapException {@code EBUSY} when it is frozen already, {@code ENOTSUP} when it
+   *     cannot be, {@code EPERM} without the right
+   */
+  public void freezeFileSystem() throws BlkSnapException {
+    throw new BlkSnapException(Errno.ENOTSUP, "the file system of " + this + " cannot be frozen");
+  }
+
+  /**
+   * Lets the file system that this is on go on.
+   *
+   * @return false when it was not frozen
+   */
+  public boolean thawFileSystem() throws BlkSnapException {
+    return false;
+  }
 
   /**
    * Waits for calls in flight and gives up the descriptor, its lock and its claim; twice is

@@ -16,6 +16,10 @@ public final class Processes {
   private static final MethodHandle UMASK =
       Native.function("umask", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
   private static final int OTHERS = 0077;
+  private static final MethodHandle KILL =
+      Native.function("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final int SIGKILL = 9;
+  private static final int SIGTERM = 15;
 
   private Processes() {}
 
@@ -37,6 +41,21 @@ public final class Processes {
       throw Native.failure(session, "cannot start a session of its own");
     }
     return (int) session;
+  }
+
+  /**
+   * Ends every process of a group; does nothing when there is none.
+   *
+   * @param leader the number of the process that the group began with; above 1
+   * @param atOnce without a chance to clean up
+   */
+  public static void endGroup(long leader, boolean atOnce) {
+    int group = -Math.toIntExact(leader);
+    if (group >= -1) {
+      throw new IllegalArgumentException("process " + leader + " leads no group of ours");
+    }
+    int signal = atOnce ? SIGKILL : SIGTERM;
+    Native.once(s -> (int) KILL.invokeExact(s, group, signal));
   }
 
   /** The user whose rights this process has; 0 is root. Unsigned: ids above 2^31 exist. */
