@@ -236,7 +236,8 @@ public final class FileBlockDevice implements ResizableDevice {
   }
 
   /**
-   * Makes a regular file longer, by a hole, or shorter. Calls in flight end first; durable after a
+   * Makes a regular file longer, by a hole, or shorter; a size that it has already is only taken
+   * over, of a block device or a read-only file as well. Calls in flight end first; durable after a
    * {@link #flush}.
    *
    * @throws BlkSnapException {@code EINVAL} when the size is not a positive multiple of 512, {@code
@@ -246,7 +247,7 @@ public final class FileBlockDevice implements ResizableDevice {
   public void resize(long newSizeBytes) throws BlkSnapException {
     gate.writeLock().lock();
     try {
-      requireChangeable(0, 0);
+      requireOpen();
       if (newSizeBytes <= 0 || newSizeBytes % SECTOR_BYTES != 0) {
         throw new BlkSnapException(
             Errno.EINVAL,
@@ -257,10 +258,33 @@ public final class FileBlockDevice implements ResizableDevice {
                 + " is not a positive multiple of "
                 + SECTOR_BYTES);
       }
-      space.resize(newSizeBytes);
+      if (newSizeBytes != presentBytes()) {
+        requireChangeable(0, 0);
+        space.resize(newSizeBytes);
+      }
       sizeBytes = newSizeBytes;
     } finally {
       gate.writeLock().unlock();
+    }
+  }
+
+  /** Whole sectors that the file or device has by now, in bytes. */
+  private long presentBytes() throws BlkSnapException {
+    long bytes = file.size();
+    return bytes - bytes % SECTOR_BYTES;
+  }
+
+  /**
+   * How many bytes the file or device has more than is served, since others changed it; negative
+   * when it has fewer.
+   */
+  public long surplusBytes() throws BlkSnapException {
+    gate.readLock().lock();
+    try {
+      requireOpen();
+      return presentBytes() - sizeBytes;
+    } finally {
+      gate.readLock().unlock();
     }
   }
 

@@ -49,7 +49,13 @@ final class FileSpace implements Space {
     var extents = new ArrayList<Extent>();
     long end = offset + length;
     for (long at = offset; at < end && extents.size() < maxExtents; ) {
-      long data = clip(file.nextData(at), end);
+      OptionalLong found = file.nextData(at);
+      if (found.isEmpty() && file.size() < end) {
+        // Cut short by others: what is beyond the end is lost, and not to be taken for zeroes.
+        extents.add(new Extent(end - at, false));
+        return extents;
+      }
+      long data = clip(found, end);
       long hole = data > at ? data : clip(file.nextHole(at), end);
       // Data became a hole between the two questions: data is always a safe answer.
       long next = hole > at ? hole : end;

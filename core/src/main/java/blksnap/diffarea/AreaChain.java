@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,6 +90,21 @@ public final class AreaChain {
   }
 
   /**
+   * What a writer does when the newest area's storage is full. Waiting wins over breaking, and the
+   * longer wait over the shorter: what the newest cannot preserve is lost to the older ones too,
+   * and who asked for back-pressure asked for it as long as the snapshot stands.
+   */
+  public FullPolicy fullPolicy() {
+    FullPolicy policy = FullPolicy.BREAK;
+    for (DiffArea area : areas) {
+      if (!area.isRetired() && !area.isCorrupt()) {
+        policy = policy.orLonger(area.fullPolicy());
+      }
+    }
+    return policy;
+  }
+
+  /**
    * Preserves what {@code [offset, offset + length)} touches. Shares the write gate.
    *
    * @throws IOException when it could not; the caller then waits, or calls {@link #giveUp} and goes
@@ -129,6 +145,42 @@ public final class AreaChain {
       if (!area.isCorrupt() && first <= stop && !heldFrom(now, i, first, stop)) {
         area.corrupt(cause, why);
       }
+    }
+  }
+
+  /**
+   * Stored blocks are gone: every area whose image would be read from one of them is corrupt.
+   *
+   * @param gone tells of each location
+   */
+  public void lose(LongPredicate gone, String why) {
+    List<DiffArea> now = areas;
+    for (int i = 0; i < now.size(); i++) {
+      DiffArea area = now.get(i);
+      List<DiffArea> older = now.subList(0, i);
+      area.preserved()
+          .forEach((block, location, checksum) -> {
+            if (gone.test(location)) {
+              area.corrupt(Errno.EIO, why);
+              corruptThoseWithout(block, older, why);
+            }
+          });
+      area.privateBlocks()
+          .forEach((block, location, checksum) -> {
+            if (gone.test(location)) {
+              area.corrupt(Errno.EIO, why);
+            }
+          });
+    }
+  }
+
+  /** An image that does not hold the block itself is shown the next newer area's. */
+  private static void corruptThoseWithout(long block, List<DiffArea> older, String why) {
+    for (DiffArea area : older.reversed()) {
+      if (block >= area.blocks() || area.preserved().holds(block)) {
+        return;
+      }
+      area.corrupt(Errno.EIO, why);
     }
   }
 

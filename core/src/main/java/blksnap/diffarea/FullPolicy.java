@@ -10,4 +10,15 @@ import java.util.OptionalLong;
  */
 public record FullPolicy(boolean waits, OptionalLong longestMillis) {
   public static final FullPolicy BREAK = new FullPolicy(false, OptionalLong.empty());
+
+  /** The one that waits, or waits longer. */
+  FullPolicy orLonger(FullPolicy other) {
+    if (!waits || !other.waits) {
+      return waits ? this : other;
+    }
+    if (longestMillis.isEmpty() || other.longestMillis.isEmpty()) {
+      return longestMillis.isEmpty() ? this : other;
+    }
+    return longestMillis.getAsLong() >= other.longestMillis.getAsLong() ? this : other;
+  }
 }

@@ -183,7 +183,14 @@ public final class ImageReader {
         complete = (int) (((at + inside) >>> Location.BLOCK_SHIFT) - first);
       }
       if (part.hasRemaining()) {
-        chain.original().read(at, part);
+        try {
+          chain.original().read(at, part);
+        } catch (IndexOutOfBoundsException e) {
+          if (at + part.remaining() <= chain.original().sizeBytes()) {
+            throw e;
+          }
+          return readDevice(from, end); // it shrank since the look at its size
+        }
       }
       return complete;
     }

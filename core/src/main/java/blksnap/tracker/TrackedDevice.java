@@ -67,6 +67,9 @@ public final class TrackedDevice implements BlockDevice {
   /** Set with the gate closed: changes are refused from then on. */
   private volatile boolean sealed;
 
+  /** The most bytes it had since it was attached: as far as a client may believe it reaches. */
+  private volatile long largestBytes;
+
   /** A mark could not be stored: what the map says is not to be trusted any more. */
   private final AtomicBoolean mapLost = new AtomicBoolean();
 
@@ -100,6 +103,7 @@ public final class TrackedDevice implements BlockDevice {
       LogRing log) {
     this.name = name;
     this.original = original;
+    this.largestBytes = original.sizeBytes();
     this.tracking = tracking;
     this.clock = clock;
     this.onMapLost = onMapLost;
@@ -145,7 +149,11 @@ public final class TrackedDevice implements BlockDevice {
     int length = target.remaining();
     long start = stat.begin();
     try {
+      requireInside(offset, length, Errno.EINVAL);
       original.read(offset, target);
+    } catch (IndexOutOfBoundsException e) {
+      requireInside(offset, length, Errno.EINVAL); // it shrank since the look at its size
+      throw e;
     } finally {
       stat.end(DeviceStat.Kind.READ, length, start);
     }
@@ -153,7 +161,27 @@ public final class TrackedDevice implements BlockDevice {
 
   @Override
   public List<Extent> allocation(long offset, long length, int maxExtents) throws IOException {
+    requireInside(offset, length, Errno.EINVAL);
     return original.allocation(offset, length, maxExtents);
+  }
+
+  /** A client that connected before the device shrank may ask for what is gone. */
+  private void requireInside(long offset, long length, Errno beyond) throws BlkSnapException {
+    Objects.checkFromIndexSize(offset, length, largestBytes);
+    long size = sizeBytes();
+    if (offset + length > size) {
+      throw new BlkSnapException(
+          beyond,
+          "bytes "
+              + offset
+              + " to "
+              + (offset + length)
+              + " of device "
+              + name
+              + " are beyond its end at "
+              + size
+              + ": it shrank");
+    }
   }
 
   @Override
@@ -206,7 +234,7 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   private void checkChange(long offset, long length) throws BlkSnapException {
-    Objects.checkFromIndexSize(offset, length, sizeBytes());
+    requireInside(offset, length, Errno.ENOSPC);
     if (readOnly()) {
       throw new BlkSnapException(Errno.EPERM, "device " + name + " is attached read-only");
     }
@@ -289,6 +317,7 @@ public final class TrackedDevice implements BlockDevice {
       gate.enter();
       try {
         requireUnsealed();
+        requireInside(offset, length, Errno.ENOSPC);
         mark(offset, length); // first: a change that then fails is over-reported, never missed
         // Old bytes are kept, or a snapshot is corrupt, before new ones land.
         full = preserve(offset, length, mayWait(waitedSince));
@@ -357,7 +386,7 @@ public final class TrackedDevice implements BlockDevice {
       } else {
         intent.open(offset, length);
       }
-    } catch (IllegalStateException e) {
+    } catch (IllegalStateException | IndexOutOfBoundsException e) {
       log.debug("device " + name + ": its write-intent record was exchanged meanwhile");
     } catch (IOException | InternalError e) {
       if (intentFailed.compareAndSet(false, true)) {
@@ -392,7 +421,7 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   private boolean mayWait(long waitedSince) {
-    FullPolicy policy = chain.preserver().map(DiffArea::fullPolicy).orElse(FullPolicy.BREAK);
+    FullPolicy policy = chain.fullPolicy();
     if (!policy.waits() || Thread.currentThread().isInterrupted()) {
       return false;
     }
@@ -456,11 +485,55 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   /**
-   * Changes the size of the device and of its map. What is cut off is preserved first.
+   * What is beyond {@code sizeBytes} was cut off by others: areas that needed it are corrupt, and
+   * it counts as changed.
+   */
+  void loseTail(long sizeBytes) {
+    gate.enter();
+    try {
+      long lost = sealed ? 0 : original.sizeBytes() - sizeBytes;
+      if (lost > 0) {
+        mark(sizeBytes, lost);
+        chain.giveUp(
+            sizeBytes,
+            lost,
+            Errno.EIO,
+            "others cut the device off at " + sizeBytes + " bytes of " + original.sizeBytes());
+      }
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /** Preserves what is about to be cut off, while others go on; waits for room like a write. */
+  private void preserveTail(long newSizeBytes) {
+    for (long at = newSizeBytes; at < original.sizeBytes(); at += MAX_DISCARD_PIECE_BYTES) {
+      long waitedSince = 0;
+      DiffArea full;
+      do {
+        gate.enter();
+        try {
+          long length = Math.min(MAX_DISCARD_PIECE_BYTES, original.sizeBytes() - at);
+          full = preserve(at, length, mayWait(waitedSince));
+        } finally {
+          gate.leave();
+        }
+        if (full != null) {
+          waitedSince = waitedSince == 0 ? System.nanoTime() : waitedSince;
+          awaitRoom(full);
+        }
+      } while (full != null);
+    }
+  }
+
+  /**
+   * Changes the size of the device and of its map. What is cut off is preserved first, most of it
+   * before the gate is closed.
    *
    * @param resizing makes the map for the new size; called with the gate closed
    */
   void resize(long newSizeBytes, Resizing resizing) throws IOException {
+    preserveTail(newSizeBytes);
     checkpointLock.lock();
     gate.close();
     try {
@@ -478,6 +551,7 @@ public final class TrackedDevice implements BlockDevice {
         (resized ? tracking : next).map.close();
       }
       tracking = next;
+      largestBytes = Math.max(largestBytes, newSizeBytes);
       resizing.commit(); // until then a restart finds a map of another size, and begins a new
       // generation
     } finally {

@@ -8,6 +8,7 @@ import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.log.LogRing;
 import blksnap.param.Parameters;
+import blksnap.sector.SectorRange;
 import blksnap.tracker.DeviceRecord.Stamps;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.Closeable;
@@ -22,6 +23,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -48,6 +50,9 @@ public final class TrackerTable implements Closeable {
 
   /** Taken for attach and detach, held across their I/O. */
   private final ReentrantLock changeLock = new ReentrantLock();
+
+  /** Of devices whose size others changed: the size that the log told of. */
+  private final Map<String, Long> toldSizes = new ConcurrentHashMap<>();
 
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final Thread checkpointer;
@@ -116,6 +121,7 @@ public final class TrackerTable implements Closeable {
     try {
       while (!stopped.await(CHECKPOINT_MILLIS, TimeUnit.MILLISECONDS)) {
         checkpoint();
+        lookAtSizes();
       }
     } catch (InterruptedException e) {
       log.debug("tracker: checkpoints end");
@@ -275,6 +281,7 @@ public final class TrackerTable implements Closeable {
       Attached device = find(name);
       close(device, false);
       attached.remove(name);
+      toldSizes.remove(name);
       log.info("tracker: detached " + name);
     } finally {
       changeLock.unlock();
@@ -297,19 +304,88 @@ public final class TrackerTable implements Closeable {
     }
   }
 
-  /** Changes the size of a device and of what is tracked of it. */
+  /** Looks whether others changed the size of a device; done at every checkpoint. */
+  public void lookAtSizes() {
+    attached.values().forEach(this::lookAtSize);
+  }
+
+  private void lookAtSize(Attached device) {
+    long served = device.device().sizeBytes();
+    long present;
+    try {
+      present = served + device.original().surplusBytes();
+    } catch (BlkSnapException e) {
+      log.debug("device " + device.name() + ": its size is not known: " + e.sentence());
+      return;
+    }
+    Long told =
+        present == served ? toldSizes.remove(device.name()) : toldSizes.put(device.name(), present);
+    if (present == served || Long.valueOf(present).equals(told)) {
+      return;
+    }
+    String sizes =
+        "device " + device.name() + ": others changed its size from " + served + " to " + present;
+    if (present < served) {
+      device.device().loseTail(present);
+      log.error(sizes + " bytes: what was cut off is lost, and reads of it fail");
+    } else {
+      log.warning(sizes + " bytes; 'blksnap resize " + device.name() + "' takes them over");
+    }
+  }
+
+  /** The sizes of a device before and after. */
+  public record Resized(long oldBytes, long newBytes) {}
+
+  /** Makes a device as large as is said, whatever that cuts off. */
   public void resize(String name, long newSizeBytes) throws IOException {
+    resize(name, OptionalLong.of(newSizeBytes), true);
+  }
+
+  /**
+   * Changes the size of a device and of what is tracked of it. Snapshots keep theirs.
+   *
+   * @param wanted empty: the size that the file or device has by now
+   * @param force also when something is cut off that is still there
+   * @throws BlkSnapException {@code EINVAL} for a size that no device can have, or that cuts
+   *     something off without force; {@code ENOTSUP} for a size that a block device does not have;
+   *     {@code EPERM} for one that a read-only device does not have
+   */
+  public Resized resize(String name, OptionalLong wanted, boolean force) throws IOException {
     changeLock.lock();
     try {
       Attached device = find(name);
+      lookAtSize(device); // what others cut off is lost, though it may be filled with zeroes again
       long oldSize = device.device().sizeBytes();
-      device.device().resize(newSizeBytes, store.resizing(name));
-      store.save(name, record(device));
-      if (device.device().mapLost()) {
-        rememberLostMap(name); // it may have been lost while the record was made
+      long present = oldSize + device.original().surplusBytes();
+      long size = wanted.orElse(present);
+      if (size <= 0 || size % SectorRange.SECTOR_BYTES != 0) {
+        throw new BlkSnapException(
+            Errno.EINVAL,
+            "device " + name + " cannot have " + size + " bytes: not a positive multiple of 512");
       }
-      observe(device);
-      log.info("device " + name + ": resized from " + oldSize + " to " + newSizeBytes + " bytes");
+      if (size < Math.min(oldSize, present) && !force) {
+        throw new BlkSnapException(
+                Errno.EINVAL,
+                "device "
+                    + name
+                    + " has "
+                    + present
+                    + " bytes: with "
+                    + size
+                    + " its end is cut off, and what is there is lost")
+            .withHint("--force does it");
+      }
+      if (size != oldSize || size != present) {
+        device.device().resize(size, store.resizing(name));
+        toldSizes.remove(name);
+        store.save(name, record(device));
+        if (device.device().mapLost()) {
+          rememberLostMap(name); // it may have been lost while the record was made
+        }
+        observe(device);
+        log.info("device " + name + ": resized from " + oldSize + " to " + size + " bytes");
+      }
+      return new Resized(oldSize, size);
     } finally {
       changeLock.unlock();
     }

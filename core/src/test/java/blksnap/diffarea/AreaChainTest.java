@@ -14,6 +14,7 @@ import blksnap.testing.Bytes;
 import blksnap.testing.FaultyDevice;
 import blksnap.testing.SimDevice;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -243,5 +245,35 @@ class AreaChainTest {
     overwrite(3, 1, 1);
     assertThat(corrupted).containsExactlyInAnyOrder("newest ENOSPC", "older ENOSPC");
     refused(Errno.EIO, () -> expectImage(older, 0, 1, 0), "ENOSPC");
+  }
+
+  @Test
+  void anImageReadThatTheDeviceShrinksUnderFindsWhatWasPreserved() throws IOException {
+    DiffArea area = area("s");
+    var image = new ImageReader(chain, area, () -> 0);
+    var shrunk = new AtomicBoolean();
+    original.failFromNowOn(
+        call -> {
+          if (call.kind() == FaultyDevice.Kind.READ && shrunk.compareAndSet(false, true)) {
+            shrinkToHalf();
+          }
+          return false;
+        },
+        Errno.EIO);
+    ByteBuffer target = ByteBuffer.allocate(BLOCKS * BLOCK);
+    image.read(0, target);
+    assertThat(target.array()).isEqualTo(Bytes.pattern(0, 0, BLOCKS * BLOCK));
+    assertThat(original.sizeBytes()).isEqualTo(BLOCKS / 2 * BLOCK);
+    assertThat(corrupted).isEmpty();
+  }
+
+  private void shrinkToHalf() {
+    long half = (long) BLOCKS / 2 * BLOCK;
+    try {
+      chain.preserve(half, half);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    disk.resize(half);
   }
 }
