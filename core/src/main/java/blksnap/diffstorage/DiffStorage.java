@@ -23,6 +23,8 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,8 +38,20 @@ public final class DiffStorage implements Closeable {
   /** A run of blocks that belongs to who asked for it. */
   public record Region(long location, int blocks) {}
 
-  /** How much there is, in bytes; {@code free} is what can really still be used. */
-  public record Space(long capacity, long filled, OptionalLong limit, long free) {}
+  /**
+   * How much there is, in bytes.
+   *
+   * @param free what can really still be used
+   * @param fullInSeconds at the present rate; empty when that cannot be told
+   */
+  public record Space(
+      long capacity, long filled, OptionalLong limit, long free, OptionalLong fullInSeconds) {}
+
+  /** A storage that will be full sooner than this is warned of. */
+  static final long WARN_SECONDS = 600;
+
+  /** One that will be full later than this may be warned of again. */
+  private static final long CALM_SECONDS = 2 * WARN_SECONDS;
 
   /** Most blocks handed out between two questions to the file system. */
   private static final int CHECK_BLOCKS = 64;
@@ -46,6 +60,7 @@ public final class DiffStorage implements Closeable {
   private final UUID snapshot;
   private final Parameters parameters;
   private final StorageListener listener;
+  private final LongSupplier nanoClock;
 
   /**
    * Guards everything below but the elements' own I/O; never held across I/O but growing a file.
@@ -87,6 +102,16 @@ public final class DiffStorage implements Closeable {
   @GuardedBy("lock")
   private boolean low;
 
+  @GuardedBy("lock")
+  private final FillRate rate = new FillRate();
+
+  /** Whether it was warned that it will be full soon. */
+  @GuardedBy("lock")
+  private boolean warned;
+
+  /** What {@link #look} found last; empty while all is well. */
+  private volatile Optional<String> trouble = Optional.empty();
+
   /** Whether the last try found no room; told once until a write succeeds. */
   private volatile boolean full;
 
@@ -107,8 +132,13 @@ public final class DiffStorage implements Closeable {
 
   private volatile boolean written;
 
-  DiffStorage(int number, UUID snapshot, Parameters parameters, StorageListener listener) {
-    this(number, snapshot, parameters, listener, null);
+  DiffStorage(
+      int number,
+      UUID snapshot,
+      Parameters parameters,
+      StorageListener listener,
+      LongSupplier nanoClock) {
+    this(number, snapshot, parameters, listener, nanoClock, null);
   }
 
   /**
@@ -120,12 +150,14 @@ public final class DiffStorage implements Closeable {
       UUID snapshot,
       Parameters parameters,
       StorageListener listener,
+      LongSupplier nanoClock,
       @Nullable List<RangeDescription> unopened) {
     this.unopened = unopened;
     this.number = number;
     this.snapshot = snapshot;
     this.parameters = parameters;
     this.listener = listener;
+    this.nanoClock = nanoClock;
   }
 
   /** The number that its {@link Location}s carry. */
@@ -136,6 +168,14 @@ public final class DiffStorage implements Closeable {
   /** The snapshot it was made for. */
   public UUID snapshot() {
     return snapshot;
+  }
+
+  /** A file of it that lies on the file system with this number, if there is one. */
+  public Optional<String> fileOn(long device) {
+    return ranges.stream()
+        .filter(range -> range.identity().isRegularFile() && range.identity().device() == device)
+        .map(range -> range.description().path())
+        .findFirst();
   }
 
   /** What to remember to open it again. */
@@ -240,6 +280,7 @@ public final class DiffStorage implements Closeable {
       ranges = List.copyOf(all);
       low = false;
       full = false;
+      warned = false;
       blocksToCheck = 0;
       additions++;
       moreRoom.signalAll();
@@ -272,6 +313,7 @@ public final class DiffStorage implements Closeable {
   public Region allocate(int blocks) throws IOException {
     boolean nowLow;
     boolean nowFull = false;
+    OptionalLong soon = OptionalLong.empty();
     Region region = null;
     lock.lock();
     try {
@@ -281,10 +323,16 @@ public final class DiffStorage implements Closeable {
         nowFull = !full;
         full = true;
       } else {
+        rate.add((long) region.blocks << Location.BLOCK_SHIFT, nanoClock.getAsLong());
+        boolean asked = blocksToCheck <= region.blocks;
         nowLow = checkLow(region.blocks);
+        soon = asked ? checkRate() : soon;
       }
     } finally {
       lock.unlock();
+    }
+    if (soon.isPresent()) {
+      listener.fullSoon(soon.getAsLong());
     }
     long requested = parameters.get(Parameter.DIFF_STORAGE_MINIMUM);
     if (nowLow) {
@@ -369,6 +417,21 @@ public final class DiffStorage implements Closeable {
     return low && !wasLow;
   }
 
+  /** The forecast, if it is the time to warn of it. */
+  @GuardedBy("lock")
+  private OptionalLong checkRate() throws IOException {
+    OptionalLong seconds = rate.secondsUntil(freeBytes(), nanoClock.getAsLong());
+    long left = seconds.orElse(Long.MAX_VALUE);
+    if (left > CALM_SECONDS) {
+      warned = false;
+    }
+    if (left >= WARN_SECONDS || warned) {
+      return OptionalLong.empty();
+    }
+    warned = true;
+    return seconds;
+  }
+
   @GuardedBy("lock")
   private long freeBytes() throws IOException {
     long free = 0;
@@ -406,7 +469,8 @@ public final class DiffStorage implements Closeable {
           capacity,
           liveBlocks << Location.BLOCK_SHIFT,
           limited ? OptionalLong.of(limit) : OptionalLong.empty(),
-          free);
+          free,
+          rate.secondsUntil(free, nanoClock.getAsLong()));
     } finally {
       lock.unlock();
     }
@@ -452,6 +516,61 @@ public final class DiffStorage implements Closeable {
           Errno.EIO, "range " + index + " of diff storage " + number + " is missing");
     }
     return now.get(index);
+  }
+
+  /**
+   * What was cut off a range.
+   *
+   * @param firstBlock of those that are gone
+   * @param sentence that says so, without a full stop
+   */
+  public record Cut(int range, long firstBlock, String sentence) {
+    /** Whether a block of {@code storage} at {@code location} is gone. */
+    public boolean took(int storage, long location) {
+      return location != Location.ZEROES
+          && Location.storage(location) == storage
+          && Location.range(location) == range
+          && Location.block(location) >= firstBlock;
+    }
+  }
+
+  /**
+   * Looks whether its files are still what they were; what others did to them is told once, by
+   * {@code told}.
+   *
+   * @return ranges that were cut short since the last look
+   */
+  public List<Cut> look(Consumer<String> told) {
+    List<Cut> cuts = new ArrayList<>();
+    List<String> troubles = new ArrayList<>();
+    List<StorageRange> now = ranges;
+    for (int i = 0; i < now.size(); i++) {
+      StorageRange range = now.get(i);
+      OptionalLong end = range.lookForEnd();
+      if (end.isPresent()) {
+        String sentence =
+            "diff storage "
+                + range.description().path()
+                + " was cut to "
+                + end.getAsLong()
+                + " bytes";
+        cuts.add(new Cut(i, range.blocksWithin(end.getAsLong()), sentence));
+        told.accept(sentence);
+      }
+      range.trouble().ifPresent(troubles::add);
+    }
+    Optional<String> found =
+        troubles.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", troubles));
+    if (found.isPresent() && cuts.isEmpty() && !found.equals(trouble)) {
+      told.accept(found.get());
+    }
+    trouble = found;
+    return cuts;
+  }
+
+  /** What the last {@link #look} found, for people; empty while all is well. */
+  public Optional<String> trouble() {
+    return trouble;
   }
 
   /** Makes what was written durable. */

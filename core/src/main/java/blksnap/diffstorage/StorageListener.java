@@ -10,4 +10,10 @@ public interface StorageListener {
 
   /** A block was asked for and there was none; once until there is more again. */
   void full(long requestedSectors);
+
+  /**
+   * At the present rate it will be full in so many seconds, few enough to act; once until there is
+   * more again, or until the rate fell.
+   */
+  default void fullSoon(long seconds) {}
 }

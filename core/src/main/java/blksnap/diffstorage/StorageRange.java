@@ -33,6 +33,9 @@ final class StorageRange implements Closeable {
   private final RangeDescription description;
   private volatile long bytes;
 
+  /** Where the file was cut off by others; used by who looks. */
+  private volatile long knownEnd = Long.MAX_VALUE;
+
   private StorageRange(NativeFile file, boolean ownsFile, RangeDescription description, long bytes)
       throws IOException {
     this.file = file;
@@ -244,6 +247,54 @@ final class StorageRange implements Closeable {
     long at = description.offset() + (block << Location.BLOCK_SHIFT);
     while (source.hasRemaining()) {
       at += file.write(at, source);
+    }
+  }
+
+  /**
+   * Looks where the file ends.
+   *
+   * @return the end, if it came nearer than it has to be and than it was at the last look
+   */
+  OptionalLong lookForEnd() {
+    if (!identity.isRegularFile()) {
+      return OptionalLong.empty();
+    }
+    long needed = description.offset() + bytes; // read before the size, which only we make larger
+    long size;
+    try {
+      size = file.stat().sizeBytes();
+    } catch (BlkSnapException e) {
+      return OptionalLong.empty(); // closed meanwhile
+    }
+    if (size >= Math.min(needed, knownEnd)) {
+      return OptionalLong.empty();
+    }
+    knownEnd = size;
+    return OptionalLong.of(size);
+  }
+
+  /** Whole blocks of the range before the byte of the file at {@code end}. */
+  long blocksWithin(long end) {
+    return Math.max(0, end - description.offset()) >>> Location.BLOCK_SHIFT;
+  }
+
+  /** What others did to the file, a clause; empty when its path still leads to all of it. */
+  Optional<String> trouble() {
+    if (knownEnd != Long.MAX_VALUE) {
+      return Optional.of(description.path() + " was cut to " + knownEnd + " bytes");
+    }
+    if (!identity.isRegularFile()) {
+      return Optional.empty();
+    }
+    try (NativeFile there = NativeFile.open(file.path(), Set.of(NativeFile.Flag.IDENTIFY))) {
+      if (there.stat().sameAs(identity)) {
+        return Optional.empty();
+      }
+      return Optional.of(description.path() + " was replaced by another file");
+    } catch (BlkSnapException e) {
+      return e.errno() == Errno.ENOENT
+          ? Optional.of(description.path() + " was removed; a restart will miss it")
+          : Optional.empty();
     }
   }
 

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,13 +35,24 @@ public final class StorageTable {
 
   private final Parameters parameters;
   private final Guard guard;
+  private final LongSupplier nanoClock;
   private final AtomicReferenceArray<@Nullable DiffStorage> storages =
       new AtomicReferenceArray<>(
           Location.MAX_STORAGES - 1); // the highest number would look like ZEROES
 
   public StorageTable(Parameters parameters, Guard guard) {
+    this(parameters, guard, System::nanoTime);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param nanoClock monotonic, for the rate at which storages fill
+   */
+  public StorageTable(Parameters parameters, Guard guard, LongSupplier nanoClock) {
     this.parameters = parameters;
     this.guard = guard;
+    this.nanoClock = nanoClock;
   }
 
   /**
@@ -163,7 +175,7 @@ public final class StorageTable {
   private DiffStorage enter(UUID snapshot, StorageListener listener) throws BlkSnapException {
     for (int number = 0; number < storages.length(); number++) {
       if (storages.get(number) == null) {
-        var storage = new DiffStorage(number, snapshot, parameters, listener);
+        var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock);
         if (storages.compareAndSet(number, null, storage)) {
           return storage;
         }
@@ -181,7 +193,7 @@ public final class StorageTable {
   public DiffStorage reopen(
       int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws IOException {
-    var storage = new DiffStorage(number, snapshot, parameters, listener);
+    var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock);
     List<StorageRange> opened = new ArrayList<>();
     boolean done = false;
     try {
@@ -221,7 +233,8 @@ public final class StorageTable {
   public DiffStorage missing(
       int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws BlkSnapException {
-    var storage = new DiffStorage(number, snapshot, parameters, listener, descriptions);
+    var storage =
+        new DiffStorage(number, snapshot, parameters, listener, nanoClock, descriptions);
     if (!storages.compareAndSet(number, null, storage)) {
       throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
     }

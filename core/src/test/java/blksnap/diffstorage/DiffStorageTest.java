@@ -9,11 +9,13 @@ import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.SectorRange;
 import blksnap.testing.Bytes;
+import blksnap.testing.ManualClock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -49,8 +51,14 @@ class DiffStorageTest {
         public void full(long requestedSectors) {
           told.add("full " + requestedSectors);
         }
+
+        @Override
+        public void fullSoon(long seconds) {
+          told.add("soon " + seconds);
+        }
       };
-  private final StorageTable table = new StorageTable(parameters, (path, status) -> {});
+  private final ManualClock clock = new ManualClock();
+  private final StorageTable table = new StorageTable(parameters, (path, status) -> {}, clock);
 
   @BeforeEach
   void portionsOfOneMebibyte() {
@@ -134,6 +142,40 @@ class DiffStorageTest {
     storage.append(sparse("more", 2 * MIB), List.of(), KEEPER);
     fill(storage);
     assertThat(told).containsExactly("low 2048", "full 2048", "low 2048", "full 2048");
+  }
+
+  /** Takes a mebibyte in each so many seconds. */
+  private void takeEvery(int seconds, int mebibytes, DiffStorage storage) throws IOException {
+    for (int i = 0; i < mebibytes; i++) {
+      for (int left = MIB / BLOCK; left > 0; ) {
+        left -= storage.allocate(Math.min(64, left)).blocks();
+      }
+      clock.advance(Duration.ofSeconds(seconds));
+    }
+  }
+
+  @Test
+  void warnsOnceThatItWillBeFullSoonAtThePresentRate() throws IOException {
+    DiffStorage storage = create("a.diff", 256 * MIB);
+    assertThat(storage.space().fullInSeconds()).isEmpty();
+    takeEvery(20, 12, storage);
+    assertThat(told).as("244 MiB last for 80 minutes").isEmpty();
+    assertThat(storage.space().fullInSeconds().orElseThrow()).isBetween(4_000L, 5_600L);
+
+    takeEvery(2, 150, storage);
+    assertThat(told).as("the window is full of the new rate").hasSize(1);
+    assertThat(told.getFirst()).startsWith("soon ");
+    assertThat(Long.parseLong(told.getFirst().substring("soon ".length())))
+        .isBetween(300L, DiffStorage.WARN_SECONDS);
+    assertThat(storage.space().fullInSeconds().orElseThrow()).isBetween(150L, 250L);
+
+    storage.append(sparse("more", 256L * MIB), List.of(), KEEPER);
+    assertThat(storage.space().fullInSeconds().orElseThrow()).isBetween(600L, 800L);
+    takeEvery(2, 60, storage);
+    assertThat(told).as("again, as more was appended in between").hasSize(2);
+
+    clock.advance(Duration.ofMinutes(6));
+    assertThat(storage.space().fullInSeconds()).as("nothing is taken any more").isEmpty();
   }
 
   @Test

@@ -148,8 +148,30 @@ class FullStorageTest {
   }
 
   @Test
-  void whatTheNewestCannotPreserveIsLostToTheOlderOnesThatNeededIt() throws Exception {
+  void writersWaitForTheStorageOfTheNewestWhenAnOlderSnapshotAsksForThat() throws Exception {
     Snapshot older = taken(WAIT);
+    Bytes.write(vm1, 0, Bytes.repeated('b', 8 * BLOCK));
+    Snapshot newer = taken(FullPolicy.BREAK);
+    Future<Boolean> writer = overwriteUntilFull(newer);
+    assertThat(writer.isDone()).isFalse();
+    append(newer);
+    expectDone(writer);
+    assertThat(Bytes.read(image(older), 0, SIZE)).containsOnly('a');
+    assertThat(Bytes.read(image(newer), 0, 8 * BLOCK)).containsOnly('b');
+  }
+
+  @Test
+  void writersDoNotWaitForASnapshotThatIsBrokenAlready() throws Exception {
+    Snapshot older = taken(WAIT);
+    ((SnapshotPart.Taken) older.part("vm1").orElseThrow()).area().corrupt(Errno.EIO, "a test");
+    Snapshot newer = taken(FullPolicy.BREAK);
+    Bytes.write(vm1, 0, Bytes.repeated('c', SIZE));
+    refused(Errno.EIO, () -> Bytes.read(image(newer), 0, BLOCK), "ENOSPC");
+  }
+
+  @Test
+  void whatTheNewestCannotPreserveIsLostToTheOlderOnesThatNeededIt() throws Exception {
+    Snapshot older = taken(FullPolicy.BREAK);
     Bytes.write(vm1, 0, Bytes.repeated('b', 8 * BLOCK));
     Snapshot newer = taken(FullPolicy.BREAK);
     Bytes.write(vm1, 0, Bytes.repeated('c', SIZE));
