@@ -4,7 +4,7 @@
 _blksnap_commands() {
     reply=()
     case "$1" in
-    '') reply=(load unload modinfo version dmesg param attach detach devices cbt snapshot status cat shell demo completion help) ;;
+    '') reply=(load unload modinfo version dmesg param attach detach resize devices cbt snapshot status cat shell demo completion help) ;;
     'cbt') reply=(info map mark) ;;
     'param') reply=(list get set) ;;
     'snapshot') reply=(create add append-storage take list info images wait watch destroy) ;;
@@ -19,8 +19,10 @@ _blksnap_options() {
     'demo') reply=(--disk --keep --size) ;;
     'dmesg') reply=(--follow -w) ;;
     'load') reply=(--config --foreground --tcp) ;;
+    'resize') reply=(--force --reconnect -f) ;;
     'snapshot append-storage') reply=(--range) ;;
-    'snapshot create') reply=(--durability --limit --name --on-full --storage --take) ;;
+    'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --name --on-full --post --pre --storage --take) ;;
+    'snapshot take') reply=(--best-effort --freeze --freeze-timeout --post --pre) ;;
     'snapshot wait') reply=(--timeout) ;;
     'status') reply=(--json) ;;
     'unload') reply=(--force -f) ;;
@@ -48,6 +50,14 @@ _blksnap_value() {
     'snapshot create --name') kind=other ;;
     'snapshot create --durability') kind=words reply=(none process power) ;;
     'snapshot create --on-full') kind=words reply=(break wait) ;;
+    'snapshot create --freeze') kind=directory ;;
+    'snapshot create --pre') kind=other ;;
+    'snapshot create --post') kind=other ;;
+    'snapshot create --freeze-timeout') kind=other ;;
+    'snapshot take --freeze') kind=directory ;;
+    'snapshot take --pre') kind=other ;;
+    'snapshot take --post') kind=other ;;
+    'snapshot take --freeze-timeout') kind=other ;;
     'snapshot wait --timeout') kind=other ;;
     *' --run-dir') kind=directory ;;
     *' --state-dir') kind=directory ;;
@@ -73,6 +83,8 @@ _blksnap_operand() {
     'param get 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
     'param set 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
     'param set 1') kind=other ;;
+    'resize 0') kind=device ;;
+    'resize 1') kind=other ;;
     'snapshot add 0') kind=snapshot ;;
     'snapshot add 1') kind=device ;;
     'snapshot append-storage 0') kind=snapshot ;;

@@ -13,6 +13,7 @@ import blksnap.cli.command.ModInfoCommand;
 import blksnap.cli.command.ParamGetCommand;
 import blksnap.cli.command.ParamListCommand;
 import blksnap.cli.command.ParamSetCommand;
+import blksnap.cli.command.ResizeCommand;
 import blksnap.cli.command.SnapshotAddCommand;
 import blksnap.cli.command.SnapshotAppendStorageCommand;
 import blksnap.cli.command.SnapshotCreateCommand;
@@ -57,6 +58,7 @@ public final class CommandTree {
           "param set",
           "attach",
           "detach",
+          "resize",
           "devices",
           "cbt info",
           "cbt map",
@@ -188,6 +190,7 @@ public final class CommandTree {
       case "param set" -> new ParamSetCommand(context);
       case "attach" -> new AttachCommand(context);
       case "detach" -> new DetachCommand(context);
+      case "resize" -> new ResizeCommand(context);
       case "devices" -> new DevicesCommand(context);
       case "cbt info" -> new CbtInfoCommand(context);
       case "cbt map" -> new CbtMapCommand(context);

@@ -293,6 +293,7 @@ final class GoldenOutputTest {
             "state":"taken","devices":[{"device":"vm1"},{"device":"data","errno":"ENOSPC"}],\
             "taken_at":"2026-03-02T04:05:06.789Z","durability":"process","on_full":{"wait":true,\
             "wait_seconds":30},"take_pause_us":812,"consistency":"crash-consistent",\
+            "consistency_reason":"no file system was frozen",\
             "storage":{"capacity":1073741824,"filled":314572800,"limit":21474836480,"free":16106127360}},\
             {"id":"99999999-2222-4333-8444-555555555555",\
             "name":"99999999-2222-4333-8444-555555555555","state":"created",\
@@ -311,7 +312,7 @@ final class GoldenOutputTest {
             state:             taken
             taken:             2026-03-02T04:05:06Z
             take pause:        812 us
-            consistency:       crash-consistent
+            consistency:       crash-consistent (no file system was frozen)
             durability:        process
             on full:           wait:30
             storage used:      300M (314572800 bytes)
@@ -330,12 +331,15 @@ final class GoldenOutputTest {
             taken_at\t2026-03-02T04:05:06.789Z
             take_pause_us\t812
             consistency\tcrash-consistent
+            consistency_reason\tno file system was frozen
             durability\tprocess
             on_full\twait:30
             storage_filled\t314572800
             storage_capacity\t1073741824
             storage_limit\t21474836480
             storage_free\t16106127360
+            storage_full_in_s\t
+            storage_trouble\t
             device\tvm1
             device\tdata
             corrupt\tdata ENOSPC
@@ -347,6 +351,7 @@ final class GoldenOutputTest {
             "devices":[{"device":"vm1"},{"device":"data","errno":"ENOSPC"}],\
             "taken_at":"2026-03-02T04:05:06.789Z","durability":"process","on_full":{"wait":true,\
             "wait_seconds":30},"take_pause_us":812,"consistency":"crash-consistent",\
+            "consistency_reason":"no file system was frozen",\
             "storage":{"capacity":1073741824,"filled":314572800,"limit":21474836480,"free":16106127360}}
             """);
   }
@@ -464,6 +469,38 @@ final class GoldenOutputTest {
             """);
   }
 
+  @Test
+  void saysNothingOfATakeThatWasAskedForNothingMore() {
+    assertThat(table("snapshot", "take", "monday")).isEmpty();
+    assertThat(plain("snapshot", "take", "monday")).isEmpty();
+    assertThat(json("snapshot", "take", "monday"))
+        .isEqualTo(
+            """
+            {"consistency":"crash-consistent","consistency_reason":"no file system was frozen",\
+            "warnings":[]}
+            """);
+  }
+
+  @Test
+  void saysHowConsistentATakeWithHooksIs() {
+    assertThat(table("snapshot", "take", "monday", "--post", "true"))
+        .isEqualTo("crash-consistent (no file system was frozen)\n");
+    assertThat(plain("snapshot", "take", "monday", "--post", "true"))
+        .isEqualTo("crash-consistent\tno file system was frozen\n");
+  }
+
+  @Test
+  void printsTheSizesOfAResize() {
+    assertThat(table("resize", "vm1", "20G"))
+        .isEqualTo("vm1: 10G (10737418240 bytes) -> 20G (21474836480 bytes)\n");
+    assertThat(plain("resize", "vm1")).isEqualTo("vm1\t10737418240\t21474836480\n");
+    assertThat(json("resize", "vm1"))
+        .isEqualTo(
+            """
+            {"device":"vm1","old_size_bytes":10737418240,"size_bytes":21474836480}
+            """);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -472,7 +509,6 @@ final class GoldenOutputTest {
         "cbt mark vm1 0:8",
         "snapshot add monday vm2",
         "snapshot append-storage monday x",
-        "snapshot take monday",
         "snapshot destroy monday",
         "unload"
       })

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.cli.testing.FakeEngine;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.sector.SectorRange;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 /** What the engine is asked for by a line. */
@@ -81,6 +83,57 @@ final class RequestsTest {
     assertThat(asked("snapshot destroy m")).isEqualTo(new CtrlRequest.SnapshotDestroy("m"));
     assertThat(asked("snapshot wait m --timeout 50"))
         .isEqualTo(new CtrlRequest.SnapshotWait("m", 50));
+  }
+
+  @Test
+  void sendsWhatIsDoneAroundATake() {
+    var hooks =
+        new CtrlRequest.Hooks(
+            List.of("/srv/a", "/here/b"), Optional.of("x 1"), Optional.of("y"), 3_000, true);
+    String[] words = {
+      "--freeze",
+      "/srv/a",
+      "--freeze=b",
+      "--pre",
+      "x 1",
+      "--post",
+      "y",
+      "--freeze-timeout",
+      "3",
+      "--best-effort"
+    };
+    var engine = new FakeEngine();
+    var take = CommandRun.of(engine, with(words, "snapshot", "take", "m"));
+    assertThat(take.code()).isZero();
+    assertThat(take.err())
+        .isEqualTo("blksnap: warning: only crash-consistent: no file system was frozen\n");
+    assertThat(engine.requests()).containsExactly(new CtrlRequest.SnapshotTake("m", hooks));
+    assertThat(asked(with(words, "snapshot", "create", "d", "--storage", "/s", "--take")))
+        .isInstanceOfSatisfying(
+            CtrlRequest.SnapshotCreate.class,
+            create -> assertThat(create.hooks()).isEqualTo(hooks));
+  }
+
+  private static String[] with(String[] more, String... words) {
+    var all = new ArrayList<>(List.of(words));
+    all.addAll(List.of(more));
+    return all.toArray(String[]::new);
+  }
+
+  @Test
+  void refusesHooksWhereNothingIsTaken() {
+    var run =
+        CommandRun.of(new FakeEngine(), "snapshot", "create", "d", "--storage", "/s", "--pre", "x");
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err()).contains("--take");
+  }
+
+  @Test
+  void sendsAResizeWithAndWithoutASize() {
+    assertThat(asked("resize d 10G --force --reconnect"))
+        .isEqualTo(new CtrlRequest.Resize("d", OptionalLong.of(10L << 30), true, true));
+    assertThat(asked("resize d"))
+        .isEqualTo(new CtrlRequest.Resize("d", OptionalLong.empty(), false, false));
   }
 
   @Test

@@ -276,6 +276,7 @@ final class CtrlConnection {
           CtrlRequest.ParamSet _,
           CtrlRequest.Attach _,
           CtrlRequest.Detach _,
+          CtrlRequest.Resize _,
           CtrlRequest.Devices _,
           CtrlRequest.CbtInfo _,
           CtrlRequest.CbtMap _,

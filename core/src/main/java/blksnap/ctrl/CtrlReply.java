@@ -79,6 +79,9 @@ public sealed interface CtrlReply {
     }
   }
 
+  /** The sizes of a device before and after. */
+  record Resized(String device, long oldSizeBytes, long sizeBytes) implements CtrlReply {}
+
   record DeviceList(List<DeviceEntry> devices) implements CtrlReply {
     public DeviceList {
       devices = List.copyOf(devices);
@@ -118,8 +121,30 @@ public sealed interface CtrlReply {
 
   /**
    * @param name the user's name for it, or the UUID's text
+   * @param taken empty when it was not taken at once
    */
-  record Created(UUID id, String name) implements CtrlReply {}
+  record Created(UUID id, String name, Optional<Taken> taken) implements CtrlReply {
+    /** Not taken. */
+    public Created(UUID id, String name) {
+      this(id, name, Optional.empty());
+    }
+  }
+
+  /**
+   * @param consistency what the images can be trusted to be
+   * @param warnings sentences for the user
+   */
+  record Taken(Consistency consistency, List<String> warnings) implements CtrlReply {
+    public Taken {
+      warnings = List.copyOf(warnings);
+    }
+  }
+
+  /**
+   * @param word {@code filesystem-consistent}, or {@code crash-consistent}: as after a power cut
+   * @param reason a clause that says why
+   */
+  record Consistency(String word, String reason) {}
 
   /**
    * One device of a snapshot.
@@ -128,14 +153,32 @@ public sealed interface CtrlReply {
    */
   record SnapshotDevice(String device, Optional<Errno> errno) {}
 
-  /** Bytes; {@code limit} empty: none was set. {@code free}: what is really left to be used. */
-  record Storage(long capacity, long filled, OptionalLong limit, long free) {}
+  /**
+   * Diff storage, in bytes.
+   *
+   * @param limit empty: none was set
+   * @param free what is really left to be used
+   * @param fullInSeconds at the present rate; empty while nothing is written, or not long enough to
+   *     tell
+   * @param trouble what was done to its files behind the engine's back, for people
+   */
+  record Storage(
+      long capacity,
+      long filled,
+      OptionalLong limit,
+      long free,
+      OptionalLong fullInSeconds,
+      Optional<String> trouble) {
+    /** At rest, and well. */
+    public Storage(long capacity, long filled, OptionalLong limit, long free) {
+      this(capacity, filled, limit, free, OptionalLong.empty(), Optional.empty());
+    }
+  }
 
   /**
    * @param state {@code created} or {@code taken}
    * @param takePauseMicros how long writers were held at take
-   * @param consistency {@code crash-consistent}: as after a power cut, no file system was asked to
-   *     rest; empty before the take
+   * @param consistency empty before the take
    */
   record SnapshotEntry(
       UUID id,
@@ -146,7 +189,7 @@ public sealed interface CtrlReply {
       CtrlRequest.Durability durability,
       CtrlRequest.OnFull onFull,
       OptionalLong takePauseMicros,
-      Optional<String> consistency,
+      Optional<Consistency> consistency,
       Storage storage)
       implements CtrlReply {
     public SnapshotEntry {

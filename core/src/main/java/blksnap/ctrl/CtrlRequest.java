@@ -3,6 +3,7 @@ package blksnap.ctrl;
 import blksnap.sector.SectorRange;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Everything that can be asked of an engine. A snapshot is named by its UUID or its name, wherever
@@ -41,6 +42,14 @@ public sealed interface CtrlRequest {
   }
 
   record Detach(String device) implements CtrlRequest {}
+
+  /**
+   * @param sizeBytes what the file is made to be; empty: takes over the size that it has by now
+   * @param force also when that cuts something off
+   * @param reconnect end the connections of the device, so that its clients see the new size
+   */
+  record Resize(String device, OptionalLong sizeBytes, boolean force, boolean reconnect)
+      implements CtrlRequest {}
 
   record Devices() implements CtrlRequest {}
 
@@ -90,9 +99,34 @@ public sealed interface CtrlRequest {
   }
 
   /**
+   * What is done around a take.
+   *
+   * @param freeze absolute paths of mount points whose file systems rest at the instant
+   * @param pre a command for the shell, run by the engine before
+   * @param post one that is run after
+   * @param timeoutMillis for each command, and for freezing and the instant together
+   * @param bestEffort take it also when a file system cannot be frozen or {@code pre} fails
+   */
+  record Hooks(
+      List<String> freeze,
+      Optional<String> pre,
+      Optional<String> post,
+      long timeoutMillis,
+      boolean bestEffort) {
+    public static final long DEFAULT_TIMEOUT_MILLIS = 10_000;
+    public static final Hooks NONE =
+        new Hooks(List.of(), Optional.empty(), Optional.empty(), DEFAULT_TIMEOUT_MILLIS, false);
+
+    public Hooks {
+      freeze = List.copyOf(freeze);
+    }
+  }
+
+  /**
    * @param storage absolute path of a file (made if missing), a directory or a block device
    * @param limitBytes most bytes of storage used; empty: what the file system or device has
    * @param take take it at once
+   * @param hooks around that take; none without it
    */
   record SnapshotCreate(
       List<String> devices,
@@ -101,10 +135,23 @@ public sealed interface CtrlRequest {
       Optional<String> name,
       Durability durability,
       OnFull onFull,
-      boolean take)
+      boolean take,
+      Hooks hooks)
       implements CtrlRequest {
     public SnapshotCreate {
       devices = List.copyOf(devices);
+    }
+
+    /** Without hooks. */
+    public SnapshotCreate(
+        List<String> devices,
+        String storage,
+        Optional<Long> limitBytes,
+        Optional<String> name,
+        Durability durability,
+        OnFull onFull,
+        boolean take) {
+      this(devices, storage, limitBytes, name, durability, onFull, take, Hooks.NONE);
     }
   }
 
@@ -122,7 +169,12 @@ public sealed interface CtrlRequest {
     }
   }
 
-  record SnapshotTake(String id) implements CtrlRequest {}
+  record SnapshotTake(String id, Hooks hooks) implements CtrlRequest {
+    /** Without hooks. */
+    public SnapshotTake(String id) {
+      this(id, Hooks.NONE);
+    }
+  }
 
   record SnapshotList() implements CtrlRequest {}
 

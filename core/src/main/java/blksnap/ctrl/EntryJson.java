@@ -108,7 +108,7 @@ final class EntryJson {
       object.addProperty("take_pause_us", entry.takePauseMicros().getAsLong());
     }
     if (entry.consistency().isPresent()) {
-      object.addProperty("consistency", entry.consistency().get());
+      addConsistency(object, entry.consistency().get());
     }
     object.add("storage", of(entry.storage()));
     return object;
@@ -128,8 +128,17 @@ final class EntryJson {
         fields.word("durability", CtrlRequest.Durability.values()),
         RequestJson.onFull(fields, "on_full"),
         fields.optionalCount("take_pause_us"),
-        fields.optionalText("consistency"),
+        fields.has("consistency") ? Optional.of(consistency(fields)) : Optional.empty(),
         storage(fields.object("storage")));
+  }
+
+  static void addConsistency(JsonObject object, CtrlReply.Consistency consistency) {
+    object.addProperty("consistency", consistency.word());
+    object.addProperty("consistency_reason", consistency.reason());
+  }
+
+  static CtrlReply.Consistency consistency(JsonFields fields) throws BlkSnapException {
+    return new CtrlReply.Consistency(fields.text("consistency"), fields.text("consistency_reason"));
   }
 
   private static JsonObject of(SnapshotDevice device) {
@@ -166,6 +175,12 @@ final class EntryJson {
       object.addProperty("limit", storage.limit().getAsLong());
     }
     object.addProperty("free", storage.free());
+    if (storage.fullInSeconds().isPresent()) {
+      object.addProperty("full_in_s", storage.fullInSeconds().getAsLong());
+    }
+    if (storage.trouble().isPresent()) {
+      object.addProperty("trouble", storage.trouble().get());
+    }
     return object;
   }
 
@@ -174,7 +189,9 @@ final class EntryJson {
         fields.count("capacity"),
         fields.count("filled"),
         fields.optionalCount("limit"),
-        fields.count("free"));
+        fields.count("free"),
+        fields.optionalCount("full_in_s"),
+        fields.optionalText("trouble"));
   }
 
   static JsonObject of(ImageEntry entry) {

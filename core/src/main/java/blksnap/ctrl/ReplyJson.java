@@ -14,9 +14,11 @@ import blksnap.ctrl.CtrlReply.LogLines;
 import blksnap.ctrl.CtrlReply.ModuleInfo;
 import blksnap.ctrl.CtrlReply.ParamEntry;
 import blksnap.ctrl.CtrlReply.Params;
+import blksnap.ctrl.CtrlReply.Resized;
 import blksnap.ctrl.CtrlReply.SnapshotEntry;
 import blksnap.ctrl.CtrlReply.SnapshotEvent;
 import blksnap.ctrl.CtrlReply.Snapshots;
+import blksnap.ctrl.CtrlReply.Taken;
 import blksnap.ctrl.CtrlReply.Tree;
 import blksnap.ctrl.CtrlReply.Value;
 import blksnap.ctrl.CtrlReply.VersionInfo;
@@ -28,6 +30,7 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Replies and their {@code result}. A result does not say what it is: the method that was asked
@@ -63,9 +66,21 @@ final class ReplyJson {
         object.addProperty("block_count", blockCount);
         yield object;
       }
-      case Created(var id, String name) -> {
+      case Created(var id, String name, var taken) -> {
         var object = one("id", id.toString());
         object.addProperty("name", name);
+        taken.ifPresent(t -> addTaken(object, t));
+        yield object;
+      }
+      case Taken taken -> {
+        var object = new JsonObject();
+        addTaken(object, taken);
+        yield object;
+      }
+      case Resized(String device, long oldSizeBytes, long sizeBytes) -> {
+        var object = one("device", device);
+        object.addProperty("old_size_bytes", oldSizeBytes);
+        object.addProperty("size_bytes", sizeBytes);
         yield object;
       }
       case SnapshotEntry entry -> EntryJson.of(entry);
@@ -109,7 +124,6 @@ final class ReplyJson {
           CtrlRequest.CbtMark _,
           CtrlRequest.SnapshotAdd _,
           CtrlRequest.SnapshotAppendStorage _,
-          CtrlRequest.SnapshotTake _,
           CtrlRequest.SnapshotDestroy _,
           CtrlRequest.Echo _ ->
           new Done();
@@ -123,7 +137,14 @@ final class ReplyJson {
       case CtrlRequest.CbtMap _ -> cbtRanges(result);
       case CtrlRequest.CbtRaw _ -> cbtBytes(result);
       case CtrlRequest.SnapshotCreate _ ->
-          new Created(EntryJson.uuid(result, "id"), result.text("name"));
+          new Created(
+              EntryJson.uuid(result, "id"),
+              result.text("name"),
+              result.has("consistency") ? Optional.of(taken(result)) : Optional.empty());
+      case CtrlRequest.SnapshotTake _ -> taken(result);
+      case CtrlRequest.Resize _ ->
+          new Resized(
+              result.text("device"), result.count("old_size_bytes"), result.count("size_bytes"));
       case CtrlRequest.SnapshotList _ -> snapshots(result);
       case CtrlRequest.SnapshotInfo _ -> EntryJson.snapshot(result);
       case CtrlRequest.SnapshotImages _ -> images(result);
@@ -132,6 +153,15 @@ final class ReplyJson {
       case CtrlRequest.Cat _ -> new Value(result.text("value"));
       case CtrlRequest.Dmesg _ -> logLines(result);
     };
+  }
+
+  private static void addTaken(JsonObject object, Taken taken) {
+    EntryJson.addConsistency(object, taken.consistency());
+    object.add("warnings", EntryJson.texts(taken.warnings()));
+  }
+
+  private static Taken taken(JsonFields result) throws BlkSnapException {
+    return new Taken(EntryJson.consistency(result), result.texts("warnings"));
   }
 
   private static JsonObject of(ModuleInfo info) {

@@ -12,11 +12,13 @@ import blksnap.ctrl.CtrlRequest.Devices;
 import blksnap.ctrl.CtrlRequest.Dmesg;
 import blksnap.ctrl.CtrlRequest.Durability;
 import blksnap.ctrl.CtrlRequest.Echo;
+import blksnap.ctrl.CtrlRequest.Hooks;
 import blksnap.ctrl.CtrlRequest.ModInfo;
 import blksnap.ctrl.CtrlRequest.OnFull;
 import blksnap.ctrl.CtrlRequest.ParamGet;
 import blksnap.ctrl.CtrlRequest.ParamList;
 import blksnap.ctrl.CtrlRequest.ParamSet;
+import blksnap.ctrl.CtrlRequest.Resize;
 import blksnap.ctrl.CtrlRequest.SnapshotAdd;
 import blksnap.ctrl.CtrlRequest.SnapshotAppendStorage;
 import blksnap.ctrl.CtrlRequest.SnapshotCreate;
@@ -36,6 +38,7 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** Requests and their {@code method} and {@code params}. */
 final class RequestJson {
@@ -50,6 +53,7 @@ final class RequestJson {
           "param.set",
           "attach",
           "detach",
+          "resize",
           "devices",
           "cbt.info",
           "cbt.map",
@@ -81,6 +85,7 @@ final class RequestJson {
       case ParamSet _ -> "param.set";
       case Attach _ -> "attach";
       case Detach _ -> "detach";
+      case Resize _ -> "resize";
       case Devices _ -> "devices";
       case CbtInfo _ -> "cbt.info";
       case CbtMap _ -> "cbt.map";
@@ -119,6 +124,14 @@ final class RequestJson {
         params.addProperty("cache", JsonFields.word(cache));
       }
       case Detach(String device) -> params.addProperty("device", device);
+      case Resize(String device, OptionalLong sizeBytes, boolean force, boolean reconnect) -> {
+        params.addProperty("device", device);
+        if (sizeBytes.isPresent()) {
+          params.addProperty("size_bytes", sizeBytes.getAsLong());
+        }
+        params.addProperty("force", force);
+        params.addProperty("reconnect", reconnect);
+      }
       case CbtInfo(String device) -> params.addProperty("device", device);
       case CbtMap(String device, Optional<String> since, Optional<String> until, long from) -> {
         params.addProperty("device", device);
@@ -145,7 +158,10 @@ final class RequestJson {
         params.addProperty("path", path);
         params.add("ranges", sectors(ranges));
       }
-      case SnapshotTake(String id) -> params.addProperty("id", id);
+      case SnapshotTake(String id, Hooks hooks) -> {
+        params.addProperty("id", id);
+        addHooks(params, hooks);
+      }
       case SnapshotInfo(String id) -> params.addProperty("id", id);
       case SnapshotImages(String id) -> params.addProperty("id", id);
       case SnapshotWait(String id, long timeoutMillis) -> {
@@ -189,6 +205,14 @@ final class RequestJson {
               params.flag("read_only"),
               params.word("cache", Cache.values()));
       case "detach" -> new Detach(params.text("device"));
+      case "resize" ->
+          new Resize(
+              params.text("device"),
+              params.has("size_bytes")
+                  ? OptionalLong.of(params.whole("size_bytes", 1, Long.MAX_VALUE))
+                  : OptionalLong.empty(),
+              params.flag("force"),
+              params.flag("reconnect"));
       case "devices" -> new Devices();
       case "cbt.info" -> new CbtInfo(params.text("device"));
       case "cbt.map" ->
@@ -205,7 +229,7 @@ final class RequestJson {
       case "snapshot.add" -> new SnapshotAdd(params.text("id"), params.text("device"));
       case "snapshot.append_storage" ->
           new SnapshotAppendStorage(params.text("id"), absolute(params, "path"), sectors(params));
-      case "snapshot.take" -> new SnapshotTake(params.text("id"));
+      case "snapshot.take" -> new SnapshotTake(params.text("id"), hooks(params));
       case "snapshot.list" -> new SnapshotList();
       case "snapshot.info" -> new SnapshotInfo(params.text("id"));
       case "snapshot.images" -> new SnapshotImages(params.text("id"));
@@ -233,19 +257,63 @@ final class RequestJson {
     params.addProperty("durability", JsonFields.word(create.durability()));
     params.add("on_full", onFull(create.onFull()));
     params.addProperty("take", create.take());
+    addHooks(params, create.hooks());
   }
 
   private static SnapshotCreate readCreate(JsonFields params) throws BlkSnapException {
-    return new SnapshotCreate(
-        params.texts("devices"),
-        absolute(params, "storage"),
-        params.has("limit_bytes")
-            ? Optional.of(params.whole("limit_bytes", 1, Long.MAX_VALUE))
-            : Optional.empty(),
-        params.optionalText("name"),
-        params.word("durability", Durability.values()),
-        onFull(params, "on_full"),
-        params.flag("take"));
+    var create =
+        new SnapshotCreate(
+            params.texts("devices"),
+            absolute(params, "storage"),
+            params.has("limit_bytes")
+                ? Optional.of(params.whole("limit_bytes", 1, Long.MAX_VALUE))
+                : Optional.empty(),
+            params.optionalText("name"),
+            params.word("durability", Durability.values()),
+            onFull(params, "on_full"),
+            params.flag("take"),
+            hooks(params));
+    if (!create.take() && params.has("hooks")) {
+      throw params.wrong("hooks", "absent, as nothing is taken");
+    }
+    return create;
+  }
+
+  private static void addHooks(JsonObject params, Hooks hooks) {
+    if (hooks.equals(Hooks.NONE)) {
+      return;
+    }
+    var object = new JsonObject();
+    var freeze = new JsonArray();
+    hooks.freeze().forEach(freeze::add);
+    object.add("freeze", freeze);
+    addPresent(object, "pre", hooks.pre());
+    addPresent(object, "post", hooks.post());
+    object.addProperty("timeout_ms", hooks.timeoutMillis());
+    object.addProperty("best_effort", hooks.bestEffort());
+    params.add("hooks", object);
+  }
+
+  private static Hooks hooks(JsonFields params) throws BlkSnapException {
+    if (!params.has("hooks")) {
+      return Hooks.NONE;
+    }
+    JsonFields object = params.object("hooks");
+    List<String> freeze = object.texts("freeze");
+    for (String mountPoint : freeze) {
+      if (!mountPoint.startsWith("/")) {
+        throw object.wrong("freeze", "absolute paths");
+      }
+    }
+    var hooks =
+        new Hooks(
+            freeze,
+            object.optionalText("pre"),
+            object.optionalText("post"),
+            object.count("timeout_ms"),
+            object.flag("best_effort"));
+    object.endOfRequest();
+    return hooks;
   }
 
   static JsonObject onFull(OnFull onFull) {

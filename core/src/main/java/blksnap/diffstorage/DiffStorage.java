@@ -174,7 +174,7 @@ public final class DiffStorage implements Closeable {
   public Optional<String> fileOn(long device) {
     return ranges.stream()
         .filter(range -> range.identity().isRegularFile() && range.identity().device() == device)
-        .map(range -> range.description().path())
+        .map(range -> range.description().path().toString())
         .findFirst();
   }
 

@@ -53,6 +53,7 @@ final class EngineParts {
   private volatile @Nullable BufferPool payloads;
   private volatile @Nullable TrackerTable trackers;
   private volatile @Nullable SnapshotTable snapshots;
+  private volatile @Nullable StorageWatch storageWatch;
   private volatile @Nullable CtrlServer ctrl;
   private volatile @Nullable LiveTree tree;
 
@@ -268,6 +269,7 @@ final class EngineParts {
         trackers = devices;
         snapshots = table;
         exports.open(devices, table);
+        storageWatch = StorageWatch.start(table, log);
         up = true;
       } finally {
         if (!up) {
@@ -287,6 +289,10 @@ final class EngineParts {
     public void exit() throws IOException {
       SnapshotTable table = snapshots;
       TrackerTable devices = trackers;
+      StorageWatch watch = storageWatch;
+      if (watch != null) {
+        watch.close();
+      }
       if (table != null) {
         // An embedded engine is here for one command only, and a load that fails for none.
         table.destroyAll(config.serveControl() && initState != InitState.COMING);
@@ -305,6 +311,7 @@ final class EngineParts {
       if (devices != null) {
         devices.close();
       }
+      storageWatch = null;
       snapshots = null;
       trackers = null;
     }

@@ -71,6 +71,7 @@ final class RequestHandler implements CtrlHandler {
         detach(device);
         yield new CtrlReply.Done();
       }
+      case CtrlRequest.Resize resize -> resize(resize);
       case CtrlRequest.Devices() ->
           new CtrlReply.DeviceList(parts.trackers().all().stream().map(this::entry).toList());
       case CtrlRequest.CbtInfo(var device) -> cbt.info(device);
@@ -83,7 +84,7 @@ final class RequestHandler implements CtrlHandler {
       case CtrlRequest.SnapshotCreate create -> snapshots.create(create);
       case CtrlRequest.SnapshotAdd(var id, var device) -> snapshots.add(id, device);
       case CtrlRequest.SnapshotAppendStorage append -> snapshots.append(append);
-      case CtrlRequest.SnapshotTake(var id) -> snapshots.take(id);
+      case CtrlRequest.SnapshotTake(var id, var hooks) -> snapshots.take(id, hooks);
       case CtrlRequest.SnapshotList() -> snapshots.list();
       case CtrlRequest.SnapshotInfo(var id) -> snapshots.info(id);
       case CtrlRequest.SnapshotImages(var id) -> snapshots.images(id);
@@ -172,6 +173,17 @@ final class RequestHandler implements CtrlHandler {
         .whileNotHeld(
             device,
             () -> parts.exports().whileUnused(device, () -> parts.trackers().detach(device)));
+  }
+
+  private CtrlReply.Resized resize(CtrlRequest.Resize request)
+      throws IOException, InterruptedException {
+    String device = request.device();
+    TrackerTable.Resized sizes =
+        parts.trackers().resize(device, request.sizeBytes(), request.force());
+    if (request.reconnect()) {
+      parts.nbd().disconnect(device);
+    }
+    return new CtrlReply.Resized(device, sizes.oldBytes(), sizes.newBytes());
   }
 
   private CtrlReply.LogLines dmesg(long from, long waitMillis)

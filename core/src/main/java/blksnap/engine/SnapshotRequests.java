@@ -7,15 +7,20 @@ import blksnap.diffstorage.DiffStorage;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.eventqueue.EventQueue;
+import blksnap.snapshot.Consistency;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotPart;
 import blksnap.snapshot.SnapshotTable;
+import blksnap.snapshot.TakeHooks;
+import blksnap.snapshot.TakeSurroundings;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -44,18 +49,43 @@ final class SnapshotRequests {
                 request.name().orElse(""),
                 durability(request.durability()),
                 policy(request.onFull())));
-    if (request.take()) {
-      boolean taken = false;
-      try {
-        table.take(snapshot);
-        taken = true;
-      } finally {
-        if (!taken) {
-          table.destroy(snapshot); // one request, one effect: none
-        }
+    if (!request.take()) {
+      return new CtrlReply.Created(snapshot.id(), snapshot.name());
+    }
+    boolean taken = false;
+    try {
+      CtrlReply.Taken reply = take(snapshot, request.hooks());
+      taken = true;
+      return new CtrlReply.Created(snapshot.id(), snapshot.name(), Optional.of(reply));
+    } finally {
+      if (!taken) {
+        table.destroy(snapshot); // one request, one effect: none
       }
     }
-    return new CtrlReply.Created(snapshot.id(), snapshot.name());
+  }
+
+  private CtrlReply.Taken take(Snapshot snapshot, CtrlRequest.Hooks hooks) throws IOException {
+    List<Path> mountPoints = new ArrayList<>();
+    for (String mountPoint : hooks.freeze()) {
+      mountPoints.add(RequestHandler.absolute(mountPoint));
+    }
+    List<String> warnings =
+        table.take(
+            snapshot,
+            new TakeHooks(
+                mountPoints, hooks.pre(), hooks.post(), hooks.timeoutMillis(), hooks.bestEffort()),
+            new TakeSurroundings(
+                List.of(parts.config().runDirectory()),
+                Map.of(
+                    "BLKSNAP_RUN_DIR", parts.config().runDirectory().toString(),
+                    "BLKSNAP_STATE_DIR", parts.config().stateDirectory().toString()),
+                () -> parts.initState() == InitState.GOING));
+    return new CtrlReply.Taken(
+        consistency(snapshot.consistency().orElse(Consistency.UNASKED)), warnings);
+  }
+
+  private static CtrlReply.Consistency consistency(Consistency consistency) {
+    return new CtrlReply.Consistency(consistency.word(), consistency.reason());
   }
 
   private static Durability durability(CtrlRequest.Durability durability) {
@@ -88,9 +118,8 @@ final class SnapshotRequests {
     return new CtrlReply.Done();
   }
 
-  CtrlReply take(String id) throws IOException {
-    table.take(table.find(id));
-    return new CtrlReply.Done();
+  CtrlReply take(String id, CtrlRequest.Hooks hooks) throws IOException {
+    return take(table.find(id), hooks);
   }
 
   CtrlReply list() {
@@ -128,8 +157,14 @@ final class SnapshotRequests {
         view.pauseNanos().isPresent()
             ? OptionalLong.of(view.pauseNanos().getAsLong() / 1_000)
             : OptionalLong.empty(),
-        snapshot.consistency(),
-        new CtrlReply.Storage(space.capacity(), space.filled(), space.limit(), space.free()));
+        snapshot.consistency().map(SnapshotRequests::consistency),
+        new CtrlReply.Storage(
+            space.capacity(),
+            space.filled(),
+            space.limit(),
+            space.free(),
+            space.fullInSeconds(),
+            snapshot.storage().trouble()));
   }
 
   CtrlReply images(String id) throws IOException {

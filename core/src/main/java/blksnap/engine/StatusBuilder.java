@@ -5,6 +5,7 @@ import blksnap.diffarea.DiffArea;
 import blksnap.diffstorage.DiffStorage;
 import blksnap.error.Errno;
 import blksnap.param.Parameter;
+import blksnap.snapshot.Consistency;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
 import blksnap.status.LiveDirectory;
@@ -76,6 +77,8 @@ final class StatusBuilder {
     TrackedDevice device = attached.device();
     directory.attribute("path", attached::path);
     directory.attribute("size", () -> Long.toString(device.sizeBytes()));
+    directory.attribute(
+        "file_size", () -> Long.toString(device.sizeBytes() + attached.original().surplusBytes()));
     directory.attribute("ro", () -> device.readOnly() ? "1" : "0");
     directory.attribute("stat", () -> device.stat().line());
     directory.attribute("filter", () -> Version.NAME);
@@ -131,7 +134,10 @@ final class StatusBuilder {
             snapshot.view().pauseNanos().isPresent()
                 ? Long.toString(snapshot.view().pauseNanos().getAsLong() / 1_000)
                 : "");
-    directory.attribute("consistency", () -> snapshot.consistency().orElse(""));
+    directory.attribute(
+        "consistency", () -> snapshot.consistency().map(Consistency::word).orElse(""));
+    directory.attribute(
+        "consistency_reason", () -> snapshot.consistency().map(Consistency::reason).orElse(""));
     directory.directory(
         "storage",
         storage -> {
@@ -142,6 +148,13 @@ final class StatusBuilder {
               "limit",
               () -> space.limit().isPresent() ? Long.toString(space.limit().getAsLong()) : "");
           storage.attribute("free", () -> Long.toString(space.free()));
+          storage.attribute(
+              "full_in_s",
+              () ->
+                  space.fullInSeconds().isPresent()
+                      ? Long.toString(space.fullInSeconds().getAsLong())
+                      : "");
+          storage.attribute("trouble", () -> snapshot.storage().trouble().orElse(""));
         });
   }
 

@@ -41,11 +41,21 @@ public final class Snapshot {
    * What it is at one moment.
    *
    * @param pauseNanos how long the take held writers
+   * @param consistency empty before the take
    */
   public record View(
-      State state, List<SnapshotPart> parts, Optional<Instant> takenAt, OptionalLong pauseNanos) {
+      State state,
+      List<SnapshotPart> parts,
+      Optional<Instant> takenAt,
+      OptionalLong pauseNanos,
+      Optional<Consistency> consistency) {
     public View {
       parts = List.copyOf(parts);
+    }
+
+    /** Of one that is not taken. */
+    View(State state, List<SnapshotPart> parts, OptionalLong pauseNanos) {
+      this(state, parts, Optional.empty(), pauseNanos, Optional.empty());
     }
   }
 
@@ -82,12 +92,9 @@ public final class Snapshot {
     return view;
   }
 
-  /**
-   * What its images can be trusted to be: {@code crash-consistent}, as after a power cut, since no
-   * file system is asked to rest at a take. Empty before the take.
-   */
-  public Optional<String> consistency() {
-    return view.state() == State.TAKEN ? Optional.of("crash-consistent") : Optional.empty();
+  /** What its images can be trusted to be; empty before the take. */
+  public Optional<Consistency> consistency() {
+    return view.consistency();
   }
 
   /** The part of it that shows {@code device}, or empty. */
@@ -123,6 +130,6 @@ public final class Snapshot {
   void add(String device) {
     List<SnapshotPart> parts = new ArrayList<>(view.parts());
     parts.add(new SnapshotPart.Named(device));
-    view = new View(view.state(), parts, view.takenAt(), view.pauseNanos());
+    view = new View(view.state(), parts, view.pauseNanos());
   }
 }

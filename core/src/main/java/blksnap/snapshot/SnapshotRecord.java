@@ -21,6 +21,7 @@ import java.util.UUID;
  *     the first try
  * @param storage number of its diff storage
  * @param pauseNanos how long the take held writers
+ * @param consistency empty before the take
  */
 record SnapshotRecord(
     UUID id,
@@ -31,6 +32,7 @@ record SnapshotRecord(
     UUID bootId,
     Optional<Instant> takenAt,
     OptionalLong pauseNanos,
+    Optional<Consistency> consistency,
     List<Part> parts) {
 
   enum Phase {
@@ -89,6 +91,8 @@ record SnapshotRecord(
             .put("pause_ns", pauseNanos)
             .put("parts", entries);
     takenAt.ifPresent(at -> fields.put("taken_at", at.toString()));
+    consistency.ifPresent(c ->
+        fields.put("file_system_consistent", c.fileSystem()).put("consistency_reason", c.reason()));
     return fields;
   }
 
@@ -124,7 +128,18 @@ record SnapshotRecord(
         fields.uuid("boot_id"),
         fields.has("taken_at") ? Optional.of(time(fields.text("taken_at"))) : Optional.empty(),
         fields.optionalNumber("pause_ns"),
+        consistency(fields),
         parts);
+  }
+
+  private static Optional<Consistency> consistency(Fields fields) throws BlkSnapException {
+    if (fields.has("consistency_reason")) {
+      return Optional.of(
+          new Consistency(
+              fields.flag("file_system_consistent"), fields.text("consistency_reason")));
+    }
+    // Of an engine that knew no hooks.
+    return fields.has("taken_at") ? Optional.of(Consistency.UNASKED) : Optional.empty();
   }
 
   private static Instant time(String text) throws BlkSnapException {

@@ -178,8 +178,7 @@ final class SnapshotRecovery {
             record.config(),
             storage,
             queue,
-            new Snapshot.View(
-                Snapshot.State.CREATED, List.of(), record.takenAt(), record.pauseNanos()));
+            new Snapshot.View(Snapshot.State.CREATED, List.of(), record.pauseNanos()));
     List<SnapshotPart> parts = new ArrayList<>();
     for (SnapshotRecord.Part part : record.parts()) {
       parts.add(
@@ -193,7 +192,8 @@ final class SnapshotRecovery {
             taken ? Snapshot.State.TAKEN : Snapshot.State.CREATED,
             parts,
             record.takenAt(),
-            record.pauseNanos()));
+            record.pauseNanos(),
+            taken ? record.consistency() : Optional.empty()));
     return Optional.of(new Found(snapshot, record, parts));
   }
 
@@ -341,13 +341,12 @@ final class SnapshotRecovery {
             r.bootId(),
             Optional.empty(),
             r.pauseNanos(),
+            Optional.empty(),
             parts));
     for (String device : devices) {
       store.clearPart(r.id(), device);
     }
-    become(
-        found.snapshot,
-        new Snapshot.View(Snapshot.State.CREATED, named, Optional.empty(), r.pauseNanos()));
+    become(found.snapshot, new Snapshot.View(Snapshot.State.CREATED, named, r.pauseNanos()));
     context.log().info("snapshot " + found.snapshot.name() + ": its take is undone");
     return Optional.of(found.snapshot);
   }

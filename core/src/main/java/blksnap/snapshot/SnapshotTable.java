@@ -100,7 +100,45 @@ public final class SnapshotTable {
         context.log().error("snapshot " + name + ": diff storage is full");
         events.post(new Event.NoSpace(requestedSectors));
       }
+
+      @Override
+      public void fullSoon(long seconds) {
+        context
+            .log()
+            .warning(
+                "snapshot "
+                    + name
+                    + ": at the present rate diff storage is full in "
+                    + minutes(seconds));
+      }
     };
+  }
+
+  private static String minutes(long seconds) {
+    return seconds < 120 ? seconds + " seconds" : seconds / 60 + " minutes";
+  }
+
+  /**
+   * Looks what others did to the files of diff storages: a removed or replaced one is named in the
+   * log; what was cut off makes the areas that need it corrupt, rather than at some later read.
+   * Done every few seconds.
+   */
+  public void lookAtStorages() {
+    for (DiffStorage storage : context.storages().all()) {
+      String owner = lookup(storage.snapshot().toString()).map(Snapshot::name).orElse("gone");
+      List<DiffStorage.Cut> cuts =
+          storage.look(what -> context.log().error("snapshot " + owner + ": " + what));
+      if (!cuts.isEmpty()) {
+        for (TrackerTable.Attached device : context.trackers().all()) {
+          for (DiffStorage.Cut cut : cuts) {
+            device
+                .device()
+                .chain()
+                .lose(location -> cut.took(storage.number(), location), cut.sentence());
+          }
+        }
+      }
+    }
   }
 
   /**
@@ -126,8 +164,7 @@ public final class SnapshotTable {
               .create(id, storagePath, limitBytes, listener(name, events), store.keeper());
       List<SnapshotPart> parts = new ArrayList<>();
       devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
-      var view =
-          new Snapshot.View(Snapshot.State.CREATED, parts, Optional.empty(), OptionalLong.empty());
+      var view = new Snapshot.View(Snapshot.State.CREATED, parts, OptionalLong.empty());
       var snapshot = new Snapshot(id, config, storage, events, view);
       boolean saved = false;
       try {
@@ -203,6 +240,7 @@ public final class SnapshotTable {
         Machine.of(context.directory()).bootId(),
         view.takenAt(),
         view.pauseNanos(),
+        view.consistency(),
         parts);
   }
 
@@ -312,21 +350,46 @@ public final class SnapshotTable {
    *     says. It then is as before and can be taken later
    */
   public void take(Snapshot snapshot) throws IOException {
-    snapshot.lock().lock();
-    try {
-      snapshot.require(Snapshot.State.CREATED);
-      chainLock.lock();
-      try {
-        takeLocked(snapshot);
-      } finally {
-        chainLock.unlock();
-      }
-    } finally {
-      snapshot.lock().unlock();
-    }
+    take(snapshot, TakeHooks.NONE, TakeSurroundings.NONE);
   }
 
-  private void takeLocked(Snapshot snapshot) throws IOException {
+  /**
+   * Takes a snapshot while file systems rest and between two commands.
+   *
+   * @return what the user should know, though the snapshot is taken
+   * @throws BlkSnapException also {@code EINVAL} for hooks that cannot be, and what freezing and
+   *     the first command say, unless best effort is enough. The second command was run then, if
+   *     the first one was, and nothing is frozen
+   */
+  public List<String> take(Snapshot snapshot, TakeHooks hooks, TakeSurroundings surroundings)
+      throws IOException {
+    var quiescence = new Quiescence(context, snapshot, hooks, surroundings);
+    List<String> warnings = List.of();
+    boolean begun = false;
+    try {
+      snapshot.lock().lock();
+      try {
+        snapshot.require(Snapshot.State.CREATED);
+        quiescence.check();
+        begun = true;
+        chainLock.lock();
+        try {
+          takeLocked(snapshot, quiescence);
+        } finally {
+          chainLock.unlock();
+        }
+      } finally {
+        snapshot.lock().unlock();
+      }
+    } finally {
+      if (begun) {
+        warnings = quiescence.after(snapshot.view().consistency()); // holds nobody up
+      }
+    }
+    return warnings;
+  }
+
+  private void takeLocked(Snapshot snapshot, Quiescence quiescence) throws IOException {
     List<TrackedDevice> devices = new ArrayList<>();
     for (SnapshotPart part : snapshot.view().parts()) {
       devices.add(context.trackers().find(part.device()).device());
@@ -337,12 +400,21 @@ public final class SnapshotTable {
     boolean frozen = false;
     boolean taken = false;
     try {
+      quiescence.before();
       // Remembered first: what the areas preserve from the instant on, older snapshots need as
       // well.
       store.save(
           record(snapshot, snapshot.view(), SnapshotRecord.Phase.TAKING, number, take.parts()));
-      long pauseNanos = take.freeze();
-      frozen = true;
+      long pauseNanos;
+      Consistency consistency;
+      try {
+        quiescence.freeze();
+        pauseNanos = take.freeze();
+        frozen = true;
+        consistency = quiescence.thaw(); // before anything that is slow
+      } finally {
+        quiescence.release();
+      }
       take.force();
       List<SnapshotPart> parts = new ArrayList<>();
       for (SnapshotTake.Prepared p : take.prepared()) {
@@ -353,7 +425,8 @@ public final class SnapshotTable {
               Snapshot.State.TAKEN,
               parts,
               Optional.of(context.wallClock().instant()),
-              OptionalLong.of(pauseNanos));
+              OptionalLong.of(pauseNanos),
+              Optional.of(consistency));
       store.save(record(snapshot, view, SnapshotRecord.Phase.TAKEN, number, take.parts()));
       snapshot.become(view);
       taken = true;
@@ -364,7 +437,8 @@ public final class SnapshotTable {
                   + snapshot.name()
                   + ": taken, writers were held for "
                   + pauseNanos / 1_000
-                  + " us");
+                  + " us, "
+                  + consistency.word());
     } finally {
       if (!taken) {
         undo(snapshot, take, frozen);
@@ -458,9 +532,7 @@ public final class SnapshotTable {
         context.trackers().breakContent(part.device());
       }
     }
-    snapshot.become(
-        new Snapshot.View(
-            Snapshot.State.DESTROYED, List.of(), Optional.empty(), OptionalLong.empty()));
+    snapshot.become(new Snapshot.View(Snapshot.State.DESTROYED, List.of(), OptionalLong.empty()));
     snapshots.remove(snapshot.id());
     snapshot.events().close();
     snapshot.storage().disown();

@@ -3,6 +3,8 @@ package blksnap.snapshot;
 import blksnap.cbt.CbtSnapshot;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import blksnap.linux.Directories;
 import blksnap.param.Parameter;
 import blksnap.tracker.TrackedDevice;
@@ -144,6 +146,12 @@ final class SnapshotTake {
       for (Prepared p : prepared) {
         p.device.gate().close();
         closed++;
+      }
+      for (Prepared p : prepared) {
+        if (p.device.sizeBytes() != p.area.sizeBytes()) {
+          throw new BlkSnapException(
+              Errno.EAGAIN, "device " + p.device.name() + " was resized during the take");
+        }
       }
       long allClosed = context.nanoClock().getAsLong();
       for (Prepared p : prepared) {

@@ -288,6 +288,11 @@ final class CtrlCodecTest {
           snapshot.create | {"devices":["a"],"storage":"/d","durability":"none","on_full":{"wait":true,"wait_seconds":0}} | the field 'on_full.wait_seconds' is 0, not a whole number from 1 to 2147483647
           snapshot.create | {"devices":["a"],"storage":"/d","durability":"none","on_full":{"wait":false,"wait_seconds":5}} | the field 'on_full' is {"wait":false,"wait_seconds":5}: wait_seconds goes with "wait":true only
           snapshot.create | {"devices":["a"],"storage":"/d","durability":"none","on_full":{"wait":true,"x":0}} | the field 'on_full.x', 0, is unknown
+          snapshot.create | {"devices":["a"],"storage":"/d","durability":"none","on_full":{"wait":false},"take":false,"hooks":{"freeze":[],"timeout_ms":1,"best_effort":true}} | the field 'hooks' is {"freeze":[],"timeout_ms":1,"best_effort":true}, not absent, as nothing is taken
+          snapshot.take | {"id":"a","hooks":[]} | the field 'hooks' is [], not an object
+          snapshot.take | {"id":"a","hooks":{"freeze":["srv"],"timeout_ms":1,"best_effort":true}} | the field 'hooks.freeze' is ["srv"], not absolute paths
+          snapshot.take | {"id":"a","hooks":{"freeze":[],"timeout_ms":1,"best_effort":true,"x":0}} | the field 'hooks.x', 0, is unknown
+          resize | {"device":"a","size_bytes":0,"force":false,"reconnect":false} | the field 'size_bytes' is 0, not a whole number from 1 to 9223372036854775807
           """)
   void refusesParamsThatAreWrong(String method, String params, String sentence) {
     var refused =

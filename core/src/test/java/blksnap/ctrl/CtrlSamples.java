@@ -52,9 +52,14 @@ final class CtrlSamples {
           CtrlRequest.Durability.PROCESS,
           new CtrlRequest.OnFull(true, Optional.of(30)),
           OptionalLong.of(412),
-          Optional.of("crash-consistent"),
+          Optional.of(new CtrlReply.Consistency("crash-consistent", "no file system was frozen")),
           new CtrlReply.Storage(
-              1_073_741_824L, 4_096L, OptionalLong.of(21_474_836_480L), 107_374_182_400L));
+              1_073_741_824L,
+              4_096L,
+              OptionalLong.of(21_474_836_480L),
+              107_374_182_400L,
+              OptionalLong.of(540),
+              Optional.of("/srv/diff was removed; a restart will miss it")));
 
   private static final CtrlReply.SnapshotEntry CREATED =
       new CtrlReply.SnapshotEntry(
@@ -111,6 +116,12 @@ final class CtrlSamples {
                 "/srv/vm1.img", Optional.empty(), true, CtrlRequest.Cache.DIRECT),
             new CtrlReply.Attached(DEVICE, List.of())),
         new Exchange(new CtrlRequest.Detach("vm1"), done),
+        new Exchange(
+            new CtrlRequest.Resize("vm1", OptionalLong.of(21_474_836_480L), false, true),
+            new CtrlReply.Resized("vm1", 10_737_418_240L, 21_474_836_480L)),
+        new Exchange(
+            new CtrlRequest.Resize("vm1", OptionalLong.empty(), false, false),
+            new CtrlReply.Resized("vm1", 10_737_418_240L, 10_737_418_240L)),
         new Exchange(new CtrlRequest.Devices(), new CtrlReply.DeviceList(List.of(DEVICE))),
         new Exchange(
             new CtrlRequest.CbtInfo("vm1"),
@@ -139,8 +150,16 @@ final class CtrlSamples {
                 Optional.of("nightly"),
                 CtrlRequest.Durability.PROCESS,
                 new CtrlRequest.OnFull(true, Optional.of(30)),
-                true),
-            new CtrlReply.Created(UUID.fromString(ID), "nightly")),
+                true,
+                new CtrlRequest.Hooks(
+                    List.of(), Optional.empty(), Optional.of("sync-peer"), 5_000, false)),
+            new CtrlReply.Created(
+                UUID.fromString(ID),
+                "nightly",
+                Optional.of(
+                    new CtrlReply.Taken(
+                        new CtrlReply.Consistency("crash-consistent", "no file system was frozen"),
+                        List.of("the post command ended with status 1"))))),
         new Exchange(
             new CtrlRequest.SnapshotCreate(
                 List.of("vm1"),
@@ -156,7 +175,24 @@ final class CtrlSamples {
             new CtrlRequest.SnapshotAppendStorage(
                 "nightly", "/dev/sdb", List.of(new SectorRange(0, 2_097_152))),
             done),
-        new Exchange(new CtrlRequest.SnapshotTake("nightly"), done),
+        new Exchange(
+            new CtrlRequest.SnapshotTake("nightly"),
+            new CtrlReply.Taken(
+                new CtrlReply.Consistency("crash-consistent", "no file system was frozen"),
+                List.of())),
+        new Exchange(
+            new CtrlRequest.SnapshotTake(
+                "nightly",
+                new CtrlRequest.Hooks(
+                    List.of("/srv/mail"),
+                    Optional.of("mailctl pause"),
+                    Optional.of("mailctl resume"),
+                    10_000,
+                    true)),
+            new CtrlReply.Taken(
+                new CtrlReply.Consistency(
+                    "filesystem-consistent", "frozen: /srv/mail; the pre command succeeded"),
+                List.of())),
         new Exchange(
             new CtrlRequest.SnapshotList(), new CtrlReply.Snapshots(List.of(TAKEN, CREATED))),
         new Exchange(new CtrlRequest.SnapshotInfo("nightly"), TAKEN),

@@ -169,7 +169,7 @@ class ControlDefectsTest {
   @Test
   void anUnknownMethodGetsAnErrorAndNoAnswerOfAnother() throws IOException {
     try (var engine = controlled()) {
-      for (String method : List.of("snapshot.resize", "resize", "", "version ", "Version")) {
+      for (String method : List.of("snapshot.resize", "size", "", "version ", "Version")) {
         String reply =
             RawControl.ask(
                 socket(), "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"" + method + "\"}");

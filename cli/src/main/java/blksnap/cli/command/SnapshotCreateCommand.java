@@ -1,5 +1,6 @@
 package blksnap.cli.command;
 
+import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -7,8 +8,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Makes a snapshot of devices, and takes it when asked to. */
 @Command(
@@ -25,6 +30,8 @@ import picocli.CommandLine.Parameters;
     })
 public final class SnapshotCreateCommand implements Callable<Integer> {
   private final CommandContext context;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       arity = "1..*",
@@ -71,13 +78,15 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
       converter = OnFullConverter.class,
       completionCandidates = OnFullConverter.Candidates.class,
       description = {
-        "When storage is full: break the snapshot, or let writers wait[:SECONDS]. "
-            + "Default: ${DEFAULT-VALUE}."
+        "When storage is full: break the snapshot, or let writers wait[:SECONDS]. Of several "
+            + "snapshots of a device, the longest wait counts. Default: ${DEFAULT-VALUE}."
       })
   private CtrlRequest.OnFull onFull = CtrlRequest.OnFull.BREAK;
 
   @Option(names = "--take", description = "Take it at once.")
   private boolean take;
+
+  @Mixin private HookOptions options = new HookOptions();
 
   public SnapshotCreateCommand(CommandContext context) {
     this.context = context;
@@ -85,7 +94,11 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    return context.show(
+    if (options.asked() && !take) {
+      throw new ParameterException(
+          spec.commandLine(), "--freeze, --pre and --post go with --take, or with 'snapshot take'");
+    }
+    var request =
         new CtrlRequest.SnapshotCreate(
             devices,
             context.environment().absolute(storage).toString(),
@@ -93,6 +106,11 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
             name,
             durability,
             onFull,
-            take));
+            take,
+            options.hooks(context.environment()));
+    var created = context.ask(request, CtrlReply.Created.class);
+    context.printer().print(created);
+    created.taken().ifPresent(taken -> options.warn(context, taken));
+    return ExitCodes.DONE;
   }
 }

@@ -8,6 +8,7 @@ import blksnap.status.StatusNode;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -36,6 +37,10 @@ public final class PlainPrinter implements OutputPrinter {
       case CtrlReply.CbtRanges page -> page.ranges().forEach(this::range);
       case CtrlReply.CbtBytes page -> fields(Integer.toString(page.bytes().length));
       case CtrlReply.Created created -> fields(created.id().toString());
+      case CtrlReply.Taken(CtrlReply.Consistency consistency, List<String> _) ->
+          fields(consistency.word(), consistency.reason());
+      case CtrlReply.Resized(String device, long before, long now) ->
+          fields(device, Long.toString(before), Long.toString(now));
       case CtrlReply.SnapshotEntry snapshot -> snapshot(snapshot);
       case CtrlReply.Snapshots(List<CtrlReply.SnapshotEntry> snapshots) ->
           snapshots.forEach(this::snapshotLine);
@@ -139,6 +144,7 @@ public final class PlainPrinter implements OutputPrinter {
 
   private void snapshot(CtrlReply.SnapshotEntry snapshot) {
     CtrlReply.Storage storage = snapshot.storage();
+    Optional<CtrlReply.Consistency> consistency = snapshot.consistency();
     var values =
         new KeyValues()
             .add("id", snapshot.id().toString())
@@ -146,13 +152,16 @@ public final class PlainPrinter implements OutputPrinter {
             .add("state", snapshot.state())
             .add("taken_at", snapshot.takenAt().map(Object::toString).orElse(""))
             .add("take_pause_us", text(snapshot.takePauseMicros()))
-            .add("consistency", snapshot.consistency().orElse(""))
+            .add("consistency", consistency.map(CtrlReply.Consistency::word).orElse(""))
+            .add("consistency_reason", consistency.map(CtrlReply.Consistency::reason).orElse(""))
             .add("durability", word(snapshot.durability()))
             .add("on_full", OnFullText.of(snapshot.onFull()))
             .add("storage_filled", storage.filled())
             .add("storage_capacity", storage.capacity())
             .add("storage_limit", text(storage.limit()))
-            .add("storage_free", storage.free());
+            .add("storage_free", storage.free())
+            .add("storage_full_in_s", text(storage.fullInSeconds()))
+            .add("storage_trouble", storage.trouble().orElse(""));
     for (CtrlReply.SnapshotDevice device : snapshot.devices()) {
       values.add("device", device.device());
       device.errno().ifPresent(errno -> values.add("corrupt", device.device() + " " + errno));

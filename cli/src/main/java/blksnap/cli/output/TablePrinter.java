@@ -22,6 +22,8 @@ public final class TablePrinter implements OutputPrinter {
   private static final int LENGTH_WIDTH = 8;
 
   private static final String NOTHING = "-";
+  private static final long SECONDS_PER_MINUTE = 60;
+  private static final long SECONDS_PER_HOUR = 3_600;
 
   private final PrintWriter out;
   private final Palette palette;
@@ -53,6 +55,10 @@ public final class TablePrinter implements OutputPrinter {
       }
       case CtrlReply.CbtBytes page -> out.println(page.bytes().length + " bytes of the map");
       case CtrlReply.Created created -> out.println(created.id());
+      case CtrlReply.Taken(CtrlReply.Consistency consistency, List<String> _) ->
+          out.println(text(consistency));
+      case CtrlReply.Resized(String device, long before, long now) ->
+          out.println(device + ": " + exactSize(before) + " -> " + exactSize(now));
       case CtrlReply.SnapshotEntry snapshot -> snapshot(snapshot);
       case CtrlReply.Snapshots(List<CtrlReply.SnapshotEntry> snapshots) -> snapshots(snapshots);
       case CtrlReply.Images(List<CtrlReply.ImageEntry> images) -> images(images);
@@ -214,7 +220,7 @@ public final class TablePrinter implements OutputPrinter {
     if (snapshot.takePauseMicros().isPresent()) {
       values.add("take pause", snapshot.takePauseMicros().getAsLong() + " us");
     }
-    snapshot.consistency().ifPresent(consistency -> values.add("consistency", consistency));
+    snapshot.consistency().ifPresent(value -> values.add("consistency", text(value)));
     values
         .add("durability", word(snapshot.durability()))
         .add("on full", OnFullText.of(snapshot.onFull()))
@@ -224,6 +230,10 @@ public final class TablePrinter implements OutputPrinter {
             "storage limit",
             storage.limit().isPresent() ? exactSize(storage.limit().getAsLong()) : NOTHING)
         .add("storage free", exactSize(storage.free()));
+    if (storage.fullInSeconds().isPresent()) {
+      values.add("storage full in", duration(storage.fullInSeconds().getAsLong()));
+    }
+    storage.trouble().ifPresent(trouble -> values.alarm("storage", trouble));
     for (CtrlReply.SnapshotDevice device : snapshot.devices()) {
       device
           .errno()
@@ -277,6 +287,19 @@ public final class TablePrinter implements OutputPrinter {
 
   private static String time(Instant instant) {
     return instant.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
+
+  private static String text(CtrlReply.Consistency consistency) {
+    return consistency.word() + " (" + Printable.of(consistency.reason()) + ")";
+  }
+
+  private static String duration(long seconds) {
+    if (seconds < 2 * SECONDS_PER_MINUTE) {
+      return seconds + " s";
+    }
+    return seconds < 2 * SECONDS_PER_HOUR
+        ? seconds / SECONDS_PER_MINUTE + " min"
+        : seconds / SECONDS_PER_HOUR + " h";
   }
 
   private static String size(OptionalLong bytes) {

@@ -36,6 +36,9 @@ public final class FakeEngine implements CtrlHandler {
     CtrlReply get() throws IOException, InterruptedException;
   }
 
+  private static final CtrlReply.Consistency CRASH =
+      new CtrlReply.Consistency("crash-consistent", "no file system was frozen");
+
   private final List<CtrlRequest> requests = Collections.synchronizedList(new ArrayList<>());
   private final Deque<Answer> queued = new ArrayDeque<>();
 
@@ -95,6 +98,8 @@ public final class FakeEngine implements CtrlHandler {
               List.of(new ByteRange(0, 65_536), new ByteRange(1L << 20, 3 << 16)),
               OptionalLong.empty());
       case CtrlRequest.CbtRaw _ -> new CtrlReply.CbtBytes(new byte[] {1, 0, 2}, 3);
+      case CtrlRequest.Resize _ -> new CtrlReply.Resized("vm1", 10L << 30, 20L << 30);
+      case CtrlRequest.SnapshotTake _ -> new CtrlReply.Taken(CRASH, List.of());
       case CtrlRequest.SnapshotCreate _ -> new CtrlReply.Created(SNAPSHOT, "monday");
       case CtrlRequest.SnapshotList _ -> new CtrlReply.Snapshots(List.of(taken(), created()));
       case CtrlRequest.SnapshotInfo _ -> taken();
@@ -117,7 +122,6 @@ public final class FakeEngine implements CtrlHandler {
           CtrlRequest.CbtMark _,
           CtrlRequest.SnapshotAdd _,
           CtrlRequest.SnapshotAppendStorage _,
-          CtrlRequest.SnapshotTake _,
           CtrlRequest.SnapshotDestroy _,
           CtrlRequest.Echo _ ->
           new CtrlReply.Done();
@@ -176,7 +180,7 @@ public final class FakeEngine implements CtrlHandler {
         CtrlRequest.Durability.PROCESS,
         new CtrlRequest.OnFull(true, Optional.of(30)),
         OptionalLong.of(812),
-        Optional.of("crash-consistent"),
+        Optional.of(CRASH),
         new CtrlReply.Storage(1L << 30, 300L << 20, OptionalLong.of(20L << 30), 15L << 30));
   }
 
