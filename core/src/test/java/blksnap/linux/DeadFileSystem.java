@@ -16,7 +16,7 @@ public final class DeadFileSystem {
 
   /** Needs root. */
   public static void kill(Path mountPoint) throws IOException {
-    try (NativeFile file = NativeFile.open(mountPoint, Set.of(NativeFile.Flag.READ_ONLY))) {
+    try (KernelFile file = KernelFile.openAt(mountPoint, Set.of(NativeFile.Flag.READ_ONLY))) {
       int descriptor = Integer.parseInt(file.descriptorPath().getFileName().toString());
       long result =
           Native.repeat(state -> {

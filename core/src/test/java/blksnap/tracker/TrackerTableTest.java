@@ -203,6 +203,7 @@ class TrackerTableTest {
     parameters.set(Parameter.WRITE_INTENT_REGION_SHIFT, 20);
     write(0);
     killAndLoad();
+    table.find("vm1").device().flush();
     assertThat(table.find("vm1").device().checkpoint()).isFalse(); // closes what was open
     killAndLoad();
     assertThat(generationNow()).isEqualTo(generation);
