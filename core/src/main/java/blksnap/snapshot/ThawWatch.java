@@ -71,15 +71,16 @@ final class ThawWatch {
               .redirectError(Redirect.DISCARD);
       return new ThawWatch(mountPoint, builder.start());
     } catch (IOException e) {
-      throw refusal(mountPoint, String.valueOf(e.getMessage()), e);
+      BlkSnapException refused = refusal(mountPoint, String.valueOf(e.getMessage()));
+      refused.addSuppressed(e);
+      throw refused;
     }
   }
 
-  private static BlkSnapException refusal(Path mountPoint, String why, Throwable cause) {
+  private static BlkSnapException refusal(Path mountPoint, String why) {
     return new BlkSnapException(
             Errno.ENOTSUP,
-            mountPoint + " is not frozen, as nobody could thaw it if the engine died: " + why,
-            cause)
+            mountPoint + " is not frozen, as nobody could thaw it if the engine died: " + why)
         .withHint("it takes sh, setsid, timeout, head and fsfreeze");
   }
 
@@ -95,7 +96,7 @@ final class ThawWatch {
             deadlineNanos);
     String line = said.toString().strip();
     if (!answered || !line.equals(READY)) {
-      throw refusal(mountPoint, line.isEmpty() ? "the watch does not answer" : line, null);
+      throw refusal(mountPoint, line.isEmpty() ? "the watch does not answer" : line);
     }
   }
 

@@ -224,7 +224,7 @@ class FileSystemFreezeTest {
                 world
                     .snapshots()
                     .take(snapshot, freezing(LONG, false, wrong), TakeSurroundings.NONE),
-            wrong == a.path() ? "device vm1" : "diff storage",
+            wrong.equals(a.path()) ? "device vm1" : "diff storage",
             "the engine writes to");
         assertThat(isFrozen(wrong)).isFalse();
       }
