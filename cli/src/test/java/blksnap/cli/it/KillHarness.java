@@ -7,6 +7,7 @@ import blksnap.testing.Seeds;
 import blksnap.testing.Stamps;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,10 +41,12 @@ final class KillHarness implements Closeable {
   }
 
   private static final int BLOCKS = 2048; // of one device
+  private static final int ROUNDS_BETWEEN_NEWS = 20;
   private static final int MOST_HELD = 5;
   private static final int MOST_IMAGE_BLOCK = 200; // image writes go below it, so that they meet
   private static final long IMAGE_STAMPS = 0x7fL << 56;
   private static final long[] RECOVERY_KILLS_MILLIS = {150, 400, 900};
+  private static final System.Logger LOG = System.getLogger(KillHarness.class.getName());
   private static final String[] PARAMETERS = {
     "tracking_block_minimum_shift=12", "chunk_minimum_shift=14", "diff_storage_minimum=2048"
   };
@@ -115,6 +118,9 @@ final class KillHarness implements Closeable {
       }
       kills.merge(instant, 1, Integer::sum);
       round++;
+      if (round % ROUNDS_BETWEEN_NEWS == 0) {
+        LOG.log(Level.INFO, summary());
+      }
     }
     for (HeldSnapshot snapshot : held) {
       lab.ok("snapshot", "destroy", snapshot.name);

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The daemon is killed at any moment and started again; and ends in order when it is asked to. */
-@Timeout(300)
+@Timeout(600)
 final class KillIT {
   private static final int MIB = 1 << 20;
   private static final int SIZE = 16 * MIB;

@@ -299,7 +299,9 @@ final class PowerCutIT {
       throws Exception {
     boolean early = random.nextInt(4) == 0;
     long from = early ? attached : rested;
-    long cut = from + random.nextLong((early ? rested : ended) - from);
+    long span = (early ? rested : ended) - from;
+    // Later ones more often: there is more to lose.
+    long cut = from + Math.max(random.nextLong(span), random.nextLong(span));
     String which = "cut " + number + " at " + cut + " of " + ended + ", " + seeds;
     Path filesImage = home.resolve("cut-files.img");
     Path secondImage = home.resolve("cut-second.img");

@@ -25,8 +25,7 @@ final class PowerScene implements Closeable {
   private static final String BOOT_ID = "/proc/sys/kernel/random/boot_id";
   private static final String STATISTICS = "/proc/stat";
 
-  /** Of a disk, in {@code stat}: none has counted since the machine was started. */
-  private static final int COUNTERS = 17;
+  private static final int COUNTERS = 17; // of a disk, in its stat
 
   private static final String[] PARAMETERS = {
     "tracking_block_minimum_shift=12", "chunk_minimum_shift=14", "diff_storage_minimum=2048"
@@ -55,11 +54,10 @@ final class PowerScene implements Closeable {
                     + STATISTICS
                     + " && mount --bind \"$2\" /sys/block/"
                     + second.getFileName()
-                    + "/stat && shift 2 && exec \"$@\"",
+                    + " && shift 2 && exec \"$@\"",
                 Files.writeString(own.resolve("boot_id"), UUID.randomUUID() + "\n").toString(),
                 Files.writeString(own.resolve("stat"), statistics()).toString(),
-                Files.writeString(own.resolve("counters"), "0 ".repeat(COUNTERS) + "\n")
-                    .toString()));
+                disk(own.resolve("disk")).toString()));
     boolean started = false;
     try {
       open.push(Mounted.mount(fileSystem, directory.resolve(FILES), "-o", "noatime"));
@@ -73,6 +71,19 @@ final class PowerScene implements Closeable {
         close();
       }
     }
+  }
+
+  /**
+   * What sysfs tells of the second disk: that it has a serial, by which it is known whatever its
+   * number is, and that nothing was written to it since the machine was booted.
+   */
+  private static Path disk(Path sysfs) throws IOException {
+    Files.createDirectories(sysfs.resolve("queue"));
+    Files.writeString(sysfs.resolve("queue/iostats"), "1\n");
+    Files.writeString(sysfs.resolve("wwid"), "the second disk\n");
+    Files.writeString(sysfs.resolve("diskseq"), "1\n");
+    Files.writeString(sysfs.resolve("stat"), "0 ".repeat(COUNTERS) + "\n");
+    return sysfs;
   }
 
   /** As they are, but that the machine was booted just now: what is on its disks is older. */
