@@ -1,5 +1,9 @@
 package blksnap.cbt;
 
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.nio.file.Path;
+
 /**
  * How a device is divided for tracking.
  *
@@ -13,6 +17,20 @@ public record CbtGeometry(long capacityBytes, int blockShift) {
     }
     if (blockShift < 9 || blockShift > 62) {
       throw new IllegalArgumentException("block shift " + blockShift);
+    }
+  }
+
+  /**
+   * What a file says of its map.
+   *
+   * @throws BlkSnapException {@code EBADMSG} when no device is divided like that
+   */
+  static CbtGeometry read(Path path, long capacityBytes, int blockShift) throws BlkSnapException {
+    try {
+      return new CbtGeometry(capacityBytes, blockShift);
+    } catch (IllegalArgumentException e) {
+      throw new BlkSnapException(
+          Errno.EBADMSG, path + " is for a device that cannot be: " + e.getMessage(), e);
     }
   }
 

@@ -53,14 +53,23 @@ public final class CbtMap implements Closeable {
   private static final long STAMPS = 2048;
   private static final long MAP = 4096;
   private static final int FLAG_CLEAR = 1;
-  private static final int MAX_NUMBER = 255;
+
+  /** The last number of a generation. */
+  public static final int MAX_NUMBER = 255;
+
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** What a state slot holds. */
-  private record State(long sequence, UUID generation, int active, int previous, int flags) {}
+  private record State(long sequence, UUID generation, int active, int previous, int flags) {
+    /** Whether it is one that is ever stored. */
+    boolean isPossible() {
+      boolean counted = active >= 1 && active <= MAX_NUMBER && previous == active - 1;
+      return sequence >= 0 && counted && (flags == 0 || (flags == FLAG_CLEAR && previous == 0));
+    }
+  }
 
   private final MappedFile file;
   private final ByteMap live;
@@ -107,15 +116,19 @@ public final class CbtMap implements Closeable {
    *     version; its sentence names which
    */
   public static CbtMap open(Path path) throws IOException {
-    MappedFile file = MappedFile.open(path, Files.size(path));
+    CbtGeometry geometry;
+    long bytes = Files.size(path);
+    try (MappedFile head = MappedFile.open(path, Math.min(bytes, MAP))) {
+      geometry = readHeader(path, head.segment(), bytes);
+    }
+    MappedFile file = MappedFile.open(path, bytes);
     boolean opened = false;
     try {
       MemorySegment memory = file.segment();
-      CbtGeometry geometry = readHeader(path, memory);
       State newest =
           newest(
-                  readSlot(memory.asSlice(SLOT_A, SLOT_BYTES)),
-                  readSlot(memory.asSlice(SLOT_B, SLOT_BYTES)))
+                  readSlot(memory.asSlice(SLOT_A, SLOT_BYTES), 0),
+                  readSlot(memory.asSlice(SLOT_B, SLOT_BYTES), 1))
               .orElseThrow(() -> bad(path, "has no valid state slot"));
       var map = new CbtMap(file, geometry, newest);
       if ((newest.flags & FLAG_CLEAR) != 0) {
@@ -130,7 +143,8 @@ public final class CbtMap implements Closeable {
     }
   }
 
-  private static CbtGeometry readHeader(Path path, MemorySegment memory) throws IOException {
+  private static CbtGeometry readHeader(Path path, MemorySegment memory, long bytes)
+      throws IOException {
     if (memory.byteSize() < MAP) {
       throw bad(path, "is " + memory.byteSize() + " bytes, too short for a change map");
     }
@@ -143,9 +157,9 @@ public final class CbtMap implements Closeable {
     if (memory.get(INT, 24) != Magic.crc(memory.asSlice(4, 20))) {
       throw bad(path, "has a bad header checksum");
     }
-    var geometry = new CbtGeometry(memory.get(LONG, 8), memory.get(INT, 16));
-    if (memory.byteSize() < fileBytes(geometry)) {
-      throw bad(path, "is " + memory.byteSize() + " bytes, not " + fileBytes(geometry));
+    CbtGeometry geometry = CbtGeometry.read(path, memory.get(LONG, 8), memory.get(INT, 16));
+    if (bytes != fileBytes(geometry)) {
+      throw bad(path, "is " + bytes + " bytes, not " + fileBytes(geometry));
     }
     return geometry;
   }
@@ -158,17 +172,23 @@ public final class CbtMap implements Closeable {
     return MAP + ((geometry.blockCount() + 4095) & ~4095L);
   }
 
-  private static Optional<State> readSlot(MemorySegment slot) {
+  /**
+   * @param parity of the sequences that belong into this slot
+   */
+  private static Optional<State> readSlot(MemorySegment slot, int parity) {
     if (slot.get(INT, 60) != Magic.crc(slot.asSlice(0, 60))) {
       return Optional.empty();
     }
-    return Optional.of(
+    var state =
         new State(
             slot.get(LONG, 0),
             new UUID(slot.get(LONG, 8), slot.get(LONG, 16)),
             slot.get(INT, 24),
             slot.get(INT, 28),
-            slot.get(INT, 32)));
+            slot.get(INT, 32));
+    return state.isPossible() && (state.sequence & 1) == parity
+        ? Optional.of(state)
+        : Optional.empty();
   }
 
   private static Optional<State> newest(Optional<State> a, Optional<State> b) {

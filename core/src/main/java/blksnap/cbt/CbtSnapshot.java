@@ -74,23 +74,15 @@ public final class CbtSnapshot implements Closeable {
    *     version
    */
   public static CbtSnapshot open(Path path) throws IOException {
-    MappedFile file = MappedFile.open(path, Files.size(path));
+    long bytes = Files.size(path);
+    CbtGeometry geometry;
+    try (MappedFile head = MappedFile.open(path, Math.min(bytes, MAP))) {
+      geometry = readHeader(path, head.segment(), bytes);
+    }
+    MappedFile file = MappedFile.open(path, bytes);
     boolean opened = false;
     try {
       MemorySegment memory = file.segment();
-      if (memory.byteSize() <= MAP || memory.get(INT, 0) != MAGIC) {
-        throw bad(path, "is not a frozen change map");
-      }
-      if (memory.get(INT, 4) != VERSION) {
-        throw bad(path, "is a frozen change map of version " + memory.get(INT, 4));
-      }
-      if (memory.get(INT, 60) != Magic.crc(memory.asSlice(4, 56))) {
-        throw bad(path, "has a bad header checksum");
-      }
-      var geometry = new CbtGeometry(memory.get(LONG, 8), memory.get(INT, 16));
-      if (memory.byteSize() < MAP + geometry.blockCount()) {
-        throw bad(path, "is " + memory.byteSize() + " bytes, too short");
-      }
       var numbers =
           new IntervalNumbers(
               uuid(memory, 24), memory.get(INT, 20), uuid(memory, 40), memory.get(INT, 56));
@@ -102,6 +94,24 @@ public final class CbtSnapshot implements Closeable {
         file.close();
       }
     }
+  }
+
+  private static CbtGeometry readHeader(Path path, MemorySegment memory, long bytes)
+      throws BlkSnapException {
+    if (bytes <= MAP || memory.get(INT, 0) != MAGIC) {
+      throw bad(path, "is not a frozen change map");
+    }
+    if (memory.get(INT, 4) != VERSION) {
+      throw bad(path, "is a frozen change map of version " + memory.get(INT, 4));
+    }
+    if (memory.get(INT, 60) != Magic.crc(memory.asSlice(4, 56))) {
+      throw bad(path, "has a bad header checksum");
+    }
+    CbtGeometry geometry = CbtGeometry.read(path, memory.get(LONG, 8), memory.get(INT, 16));
+    if (bytes != MAP + geometry.blockCount()) {
+      throw bad(path, "is " + bytes + " bytes, not " + (MAP + geometry.blockCount()));
+    }
+    return geometry;
   }
 
   private static BlkSnapException bad(Path path, String what) {

@@ -12,6 +12,7 @@ import blksnap.error.Errno;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
@@ -67,7 +68,7 @@ public final class DiffArea implements Closeable {
               config.logDirectory().get(),
               config.id(),
               start == Start.AFTER_POWER_LOSS,
-              new Refill(preserved, privateBlocks));
+              new Refill(config, preserved, privateBlocks));
       if (log.corruption() != 0) {
         corruption.set(Errno.of(log.corruption()));
       }
@@ -84,9 +85,26 @@ public final class DiffArea implements Closeable {
   }
 
   /** Puts replayed records back; later ones win. */
-  private record Refill(BlockMap preserved, BlockMap privateBlocks) implements MappingLog.Replay {
+  private record Refill(AreaConfig config, BlockMap preserved, BlockMap privateBlocks)
+      implements MappingLog.Replay {
     @Override
-    public void record(int kind, long block, long location, int count, int checksum) {
+    public void record(int kind, long block, long location, int count, int checksum)
+        throws BlkSnapException {
+      boolean zeroes = location == Location.ZEROES;
+      boolean placed =
+          zeroes || (location >= 0 && StorageTable.isNumber(Location.storage(location)));
+      long blocks = ((config.sizeBytes() - 1) >>> Location.BLOCK_SHIFT) + 1;
+      if ((kind != MappingLog.PRESERVED && kind != MappingLog.PRIVATE)
+          || !placed
+          || count < 1
+          || (count > 1 && !zeroes)
+          || block < 0
+          || block > blocks - count) {
+        throw new BlkSnapException(
+            Errno.EBADMSG,
+            "a mapping of area %s cannot be: kind %d, block %d of %d, location %d, count %d"
+                .formatted(config.id(), kind, block, blocks, location, count));
+      }
       BlockMap map = kind == MappingLog.PRESERVED ? preserved : privateBlocks;
       for (int i = 0; i < count; i++) {
         map.put(block + i, location == Location.ZEROES ? location : location + i, checksum);
@@ -206,6 +224,14 @@ public final class DiffArea implements Closeable {
   /** Whether an earlier engine died while its snapshot was being destroyed. */
   public boolean isCondemned() {
     return corruption.get() == CONDEMNED;
+  }
+
+  /**
+   * Whether the area that kept its mappings in this directory was condemned, or none kept any
+   * there: then no other area leans on it.
+   */
+  public static boolean isCondemned(Path logDirectory) {
+    return MappingLog.isCondemned(logDirectory, CONDEMNED.number());
   }
 
   boolean isRetired() {

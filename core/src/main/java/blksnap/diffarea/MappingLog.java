@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
@@ -35,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  *     16     16  area (UUID, most significant long first)
  *     32      4  CRC-32C of bytes 0..31
  *     36      4  in file 0: errno of what made the area corrupt; 0 while it is good
- *     40         records
+ *     40      8  in file 0: how many records there are, counted after each was stored; all bits inverted
+ *     48         records
  * </pre>
  *
  * and each record, a run of blocks that follow each other on the device and in storage, is
@@ -51,8 +53,8 @@ import org.jspecify.annotations.Nullable;
  *
  * The last record may have a seal that does not match: it was not finished when the process was
  * killed. Its block had not been overwritten yet, so it counts as not there. Anything else that
- * does not match is damage, but after a power loss, which may take records and leave later ones.
- * Later records of the same kind and block replace earlier ones.
+ * does not match, or is counted and not there, is damage, but after a power loss, which may take
+ * records and leave later ones. Later records of the same kind and block replace earlier ones.
  */
 final class MappingLog implements Closeable {
   /** Old data of the device. */
@@ -63,13 +65,14 @@ final class MappingLog implements Closeable {
 
   /** Gets each valid record in order. */
   interface Replay {
-    void record(int kind, long block, long location, int count, int checksum);
+    void record(int kind, long block, long location, int count, int checksum) throws IOException;
   }
 
   private static final int MAGIC = 'B' | 'D' << 8 | 'M' << 16 | 'P' << 24;
   private static final int VERSION = 1;
   private static final int CORRUPTION = 36;
-  private static final int HEADER_BYTES = 40;
+  private static final int COUNT = 40;
+  private static final int HEADER_BYTES = 48;
   private static final int RECORD_BYTES = 32;
   private static final long FIRST_FILE_BYTES = 64 << 10;
   private static final long FILE_BYTES = 1 << 20;
@@ -90,6 +93,10 @@ final class MappingLog implements Closeable {
   /** Where the next record goes in the last file. */
   @GuardedBy("lock")
   private long tail;
+
+  /** Records in all files. */
+  @GuardedBy("lock")
+  private long count;
 
   /** Files before this one are durable. */
   @GuardedBy("lock")
@@ -143,7 +150,12 @@ final class MappingLog implements Closeable {
           Files.delete(log.path(n));
           break;
         }
-        MappedFile file = MappedFile.open(log.path(n), Files.size(log.path(n)));
+        if (Files.size(log.path(n)) != bytesOf(n)) {
+          throw new BlkSnapException(
+              Errno.EBADMSG,
+              log.path(n) + " is " + Files.size(log.path(n)) + " bytes, not " + bytesOf(n));
+        }
+        MappedFile file = MappedFile.open(log.path(n), bytesOf(n));
         log.files.add(file);
         if (!log.headerIsValid(file.segment(), n)) {
           if (n > 0) { // killed while the file was being made: nothing was stored in it
@@ -165,6 +177,11 @@ final class MappingLog implements Closeable {
       if (log.files.isEmpty()) {
         throw new BlkSnapException(Errno.EBADMSG, "there are no mappings in " + directory);
       }
+      long counted = ~log.files.getFirst().segment().get(LONG, COUNT); // a page of zeroes counts -1
+      if ((counted < 0 || log.count < counted) && !powerLost) {
+        throw new BlkSnapException(
+            Errno.EBADMSG, directory + " has " + log.count + " mappings of " + counted);
+      }
       opened = true;
       return log;
     } finally {
@@ -177,6 +194,26 @@ final class MappingLog implements Closeable {
 
   private Path path(int number) {
     return directory.resolve(number + ".map");
+  }
+
+  private static long bytesOf(int number) {
+    return number == 0 ? FIRST_FILE_BYTES : FILE_BYTES;
+  }
+
+  /**
+   * Whether the log in this directory is not needed any more: its area was condemned, or no log is
+   * there.
+   */
+  static boolean isCondemned(Path directory, int condemned) {
+    Path first = directory.resolve("0.map");
+    if (!Files.exists(first, LinkOption.NOFOLLOW_LINKS)) {
+      return true;
+    }
+    try (MappedFile file = MappedFile.open(first, HEADER_BYTES)) {
+      return file.segment().get(INT, CORRUPTION) == condemned;
+    } catch (IOException e) {
+      return false; // what cannot be read was not condemned
+    }
   }
 
   @GuardedBy("lock")
@@ -215,6 +252,7 @@ final class MappingLog implements Closeable {
             Errno.EBADMSG, "the mappings of area " + area + " have a gap before byte " + at);
       }
       end = at + RECORD_BYTES;
+      count++;
       replay.record(
           record.get(INT, 20),
           record.get(LONG, 0),
@@ -237,7 +275,7 @@ final class MappingLog implements Closeable {
   @GuardedBy("lock")
   private void addFile() throws IOException {
     int number = files.size();
-    MappedFile file = MappedFile.create(path(number), number == 0 ? FIRST_FILE_BYTES : FILE_BYTES);
+    MappedFile file = MappedFile.create(path(number), bytesOf(number));
     MemorySegment memory = file.segment();
     memory.set(INT, 0, MAGIC);
     memory.set(INT, 4, VERSION);
@@ -246,6 +284,7 @@ final class MappingLog implements Closeable {
     memory.set(LONG, 16, area.getMostSignificantBits());
     memory.set(LONG, 24, area.getLeastSignificantBits());
     memory.set(INT, 32, checksum(memory.asSlice(0, 32)));
+    memory.set(LONG, COUNT, ~count);
     files.add(file);
     tail = HEADER_BYTES;
   }
@@ -288,6 +327,8 @@ final class MappingLog implements Closeable {
     record.set(INT, 24, checksum);
     record.set(INT, 28, seal(record));
     tail += RECORD_BYTES;
+    this.count++;
+    files.getFirst().segment().set(LONG, COUNT, ~this.count);
   }
 
   /**

@@ -656,6 +656,9 @@ public final class DiffStorage implements Closeable {
       handedOutBlocks += blocks;
       int range = Location.range(location);
       long end = Location.block(location) + blocks;
+      if (range >= ranges.size() || end > ranges.get(range).bytes() >>> Location.BLOCK_SHIFT) {
+        return; // reading it will say that it is not there
+      }
       if (range > currentRange) {
         currentRange = range;
         nextBlock = end;

@@ -1,6 +1,8 @@
 package blksnap.diffstorage;
 
 import java.nio.file.Path;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.util.OptionalLong;
 
 /**
@@ -13,4 +15,26 @@ import java.util.OptionalLong;
  * @param made the file was made for this and goes with it
  */
 public record RangeDescription(
-    Path path, long offset, OptionalLong limitBytes, boolean growable, boolean made) {}
+    Path path, long offset, OptionalLong limitBytes, boolean growable, boolean made) {
+
+  /**
+   * Judges one that was read from a disk.
+   *
+   * @throws BlkSnapException {@code EBADMSG} when it is none that we would have written
+   */
+  public void check() throws BlkSnapException {
+    long most = Location.MAX_BLOCKS << Location.BLOCK_SHIFT;
+    long limit = limitBytes.orElse(most);
+    boolean placed =
+        growable
+            ? offset == 0 && limit > 0
+            : limitBytes.isPresent()
+                && offset >= 0
+                && offset % Location.BLOCK_BYTES == 0
+                && limit > 0
+                && offset <= Long.MAX_VALUE - limit;
+    if (!placed) {
+      throw new BlkSnapException(Errno.EBADMSG, "a range of diff storage cannot be " + this);
+    }
+  }
+}

@@ -37,8 +37,7 @@ public final class StorageTable {
   private final Guard guard;
   private final LongSupplier nanoClock;
   private final AtomicReferenceArray<@Nullable DiffStorage> storages =
-      new AtomicReferenceArray<>(
-          Location.MAX_STORAGES - 1); // the highest number would look like ZEROES
+      new AtomicReferenceArray<>(Location.MAX_STORAGES - 1);
 
   public StorageTable(Parameters parameters, Guard guard) {
     this(parameters, guard, System::nanoTime);
@@ -53,6 +52,13 @@ public final class StorageTable {
     this.parameters = parameters;
     this.guard = guard;
     this.nanoClock = nanoClock;
+  }
+
+  /**
+   * Whether a storage may have this number; the highest would look like {@link Location#ZEROES}.
+   */
+  public static boolean isNumber(int number) {
+    return number >= 0 && number < Location.MAX_STORAGES - 1;
   }
 
   /**

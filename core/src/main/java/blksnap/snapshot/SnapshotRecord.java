@@ -1,16 +1,23 @@
 package blksnap.snapshot;
 
+import blksnap.cbt.CbtMap;
 import blksnap.diffarea.FullPolicy;
+import blksnap.diffstorage.Location;
+import blksnap.diffstorage.StorageTable;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.sector.SectorRange;
 import blksnap.state.Fields;
+import blksnap.tracker.TrackerTable;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -54,10 +61,19 @@ record SnapshotRecord(
 
   /**
    * @param contentId of the device at the take
+   * @param generation of the device's change map before the take
+   * @param number of the interval that the take ended
    * @param logged whether its mappings are kept beside this record
    */
   record Area(
-      UUID id, UUID contentId, long sizeBytes, int chunkShift, boolean logged, boolean syncEach) {}
+      UUID id,
+      UUID contentId,
+      UUID generation,
+      int number,
+      long sizeBytes,
+      int chunkShift,
+      boolean logged,
+      boolean syncEach) {}
 
   SnapshotRecord {
     parts = List.copyOf(parts);
@@ -71,6 +87,8 @@ record SnapshotRecord(
           entry
               .put("area", area.id.toString())
               .put("content_id", area.contentId.toString())
+              .put("generation", area.generation.toString())
+              .put("number", area.number)
               .put("size", area.sizeBytes)
               .put("chunk_shift", area.chunkShift)
               .put("logged", area.logged)
@@ -100,31 +118,40 @@ record SnapshotRecord(
     return constant.name().toLowerCase(Locale.ROOT);
   }
 
+  /**
+   * Reads and judges what {@link #toFields} made: names become paths and numbers become sizes, so
+   * nothing is taken that we would not have written.
+   *
+   * @throws BlkSnapException {@code EBADMSG} naming the field
+   */
   static SnapshotRecord of(Fields fields) throws BlkSnapException {
+    Phase phase = fields.word("phase", Phase.class);
     List<Part> parts = new ArrayList<>();
+    Set<String> devices = new HashSet<>();
     for (Fields entry : fields.list("parts")) {
-      Optional<Area> area =
-          entry.has("area")
-              ? Optional.of(
-                  new Area(
-                      entry.uuid("area"),
-                      entry.uuid("content_id"),
-                      entry.number("size"),
-                      entry.smallNumber("chunk_shift"),
-                      entry.flag("logged"),
-                      entry.flag("sync_each")))
-              : Optional.empty();
-      parts.add(new Part(entry.text("device"), area));
+      Optional<Area> area = entry.has("area") ? Optional.of(area(entry)) : Optional.empty();
+      String device = entry.text("device");
+      require(TrackerTable.NAME.matcher(device).matches() && devices.add(device), "device", device);
+      require(area.isPresent() == (phase != Phase.CREATED), "area", "of " + device);
+      parts.add(new Part(device, area));
     }
+    String name = fields.text("name");
+    require(name.isEmpty() || TrackerTable.NAME.matcher(name).matches(), "name", name);
+    int storage = fields.smallNumber("storage");
+    require(StorageTable.isNumber(storage), "storage", storage);
+    long sequence = fields.number("sequence");
+    require(sequence >= 0 && sequence < Long.MAX_VALUE, "sequence", sequence);
+    OptionalLong wait = fields.optionalNumber("wait_ms");
+    require(wait.isEmpty() || wait.getAsLong() > 0, "wait_ms", wait);
     return new SnapshotRecord(
         fields.uuid("id"),
         new SnapshotConfig(
-            fields.text("name"),
+            name,
             fields.word("durability", Durability.class),
-            new FullPolicy(fields.flag("wait"), fields.optionalNumber("wait_ms"))),
-        fields.word("phase", Phase.class),
-        fields.number("sequence"),
-        fields.smallNumber("storage"),
+            new FullPolicy(fields.flag("wait"), wait)),
+        phase,
+        sequence,
+        storage,
         fields.uuid("boot_id"),
         fields.has("taken_at") ? Optional.of(time(fields.text("taken_at"))) : Optional.empty(),
         fields.optionalNumber("pause_ns"),
@@ -140,6 +167,32 @@ record SnapshotRecord(
     }
     // Of an engine that knew no hooks.
     return fields.has("taken_at") ? Optional.of(Consistency.UNASKED) : Optional.empty();
+  }
+
+  private static Area area(Fields entry) throws BlkSnapException {
+    long size = entry.number("size");
+    require(size > 0 && size % SectorRange.SECTOR_BYTES == 0, "size", size);
+    int chunkShift = entry.smallNumber("chunk_shift");
+    require(
+        chunkShift >= Location.BLOCK_SHIFT && chunkShift < Integer.SIZE, "chunk_shift", chunkShift);
+    int number = entry.smallNumber("number");
+    require(number > 0 && number <= CbtMap.MAX_NUMBER, "number", number);
+    return new Area(
+        entry.uuid("area"),
+        entry.uuid("content_id"),
+        entry.uuid("generation"),
+        number,
+        size,
+        chunkShift,
+        entry.flag("logged"),
+        entry.flag("sync_each"));
+  }
+
+  private static void require(boolean right, String field, Object value) throws BlkSnapException {
+    if (!right) {
+      throw new BlkSnapException(
+          Errno.EBADMSG, "field '" + field + "' of a snapshot's record cannot be " + value);
+    }
   }
 
   private static Instant time(String text) throws BlkSnapException {

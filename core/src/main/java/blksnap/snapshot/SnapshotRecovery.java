@@ -1,6 +1,7 @@
 package blksnap.snapshot;
 
 import blksnap.cbt.CbtSnapshot;
+import blksnap.cbt.IntervalNumbers;
 import blksnap.diffarea.AreaChain;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
@@ -13,6 +14,7 @@ import blksnap.linux.Machine;
 import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -229,7 +231,7 @@ final class SnapshotRecovery {
     }
     CbtSnapshot frozen;
     try {
-      frozen = CbtSnapshot.open(store.part(record.id(), device).resolve("frozen"));
+      frozen = openFrozen(store.part(record.id(), device).resolve("frozen"), area);
     } catch (IOException | RuntimeException e) {
       found.close();
       return lose(snapshot, device, e);
@@ -265,6 +267,18 @@ final class SnapshotRecovery {
     }
     undone.computeIfAbsent(record.id(), id -> new ArrayList<>()).add(new Undone(device, area));
     return new SnapshotPart.Named(device.name());
+  }
+
+  private static CbtSnapshot openFrozen(Path path, SnapshotRecord.Area area) throws IOException {
+    CbtSnapshot frozen = CbtSnapshot.open(path);
+    IntervalNumbers numbers = frozen.numbers();
+    if (frozen.geometry().capacityBytes() == area.sizeBytes()
+        && numbers.untilGeneration().equals(area.generation())
+        && numbers.untilNumber() == area.number()) {
+      return frozen;
+    }
+    frozen.close();
+    throw new BlkSnapException(Errno.EBADMSG, path + " is the frozen change map of another take");
   }
 
   private SnapshotPart lose(Snapshot snapshot, String device, Exception why) {

@@ -1,7 +1,9 @@
 package blksnap.snapshot;
 
+import blksnap.diffarea.DiffArea;
 import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.RangeDescription;
+import blksnap.diffstorage.StorageTable;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.linux.Directories;
@@ -12,12 +14,15 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -121,27 +126,70 @@ final class SnapshotStore {
     Set<String> damaged = new TreeSet<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(snapshots)) {
       for (Path entry : entries) {
-        if (Files.isDirectory(entry)) {
-          Files.deleteIfExists(entry.resolve("snapshot" + StateFile.UNFINISHED));
+        if (!isOurs(entry)) {
+          log.warning(entry + " is no snapshot of ours and is left alone");
+          continue;
         }
+        Files.deleteIfExists(entry.resolve("snapshot" + StateFile.UNFINISHED));
         try {
-          records.add(SnapshotRecord.of(StateFile.read(entry.resolve("snapshot"))));
+          records.add(record(entry));
           Directories.sync(entry); // who made it may have been killed before it was durable
         } catch (BlkSnapException e) {
-          if (e.errno() == Errno.ENOENT) {
+          List<String> parts = partsOf(entry);
+          if (e.errno() == Errno.ENOENT && wasForgotten(entry, parts)) {
             deleteTree(entry);
           } else {
             log.error("snapshot " + entry.getFileName() + " is lost: " + e.sentence());
-            try (DirectoryStream<Path> parts =
-                Files.newDirectoryStream(entry, part -> Files.isDirectory(part))) {
-              parts.forEach(part -> damaged.add(part.getFileName().toString()));
-            }
+            damaged.addAll(parts);
           }
         }
       }
     }
     Directories.sync(snapshots);
     return new Records(records, damaged);
+  }
+
+  private static boolean isOurs(Path entry) {
+    try {
+      String name = String.valueOf(entry.getFileName());
+      return UUID.fromString(name).toString().equals(name)
+          && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS);
+    } catch (IllegalArgumentException notAnId) {
+      return false;
+    }
+  }
+
+  private static SnapshotRecord record(Path home) throws IOException {
+    Path file = home.resolve("snapshot");
+    try {
+      SnapshotRecord record = SnapshotRecord.of(StateFile.read(file));
+      if (!home.endsWith(record.id().toString())) {
+        throw new BlkSnapException(Errno.EBADMSG, "it is the record of snapshot " + record.id());
+      }
+      return record;
+    } catch (BlkSnapException e) {
+      throw e.errno() == Errno.ENOENT
+          ? e
+          : new BlkSnapException(e.errno(), file + ": " + e.sentence(), e);
+    }
+  }
+
+  private static List<String> partsOf(Path home) throws IOException {
+    List<String> devices = new ArrayList<>();
+    try (DirectoryStream<Path> parts =
+        Files.newDirectoryStream(
+            home, part -> Files.isDirectory(part, LinkOption.NOFOLLOW_LINKS))) {
+      parts.forEach(part -> devices.add(String.valueOf(part.getFileName())));
+    }
+    return devices;
+  }
+
+  /**
+   * Whether a directory without a record is what a destroy, or a create, left when it was cut off.
+   * A destroy condemns every area first, so one that is not says that its record was lost.
+   */
+  private static boolean wasForgotten(Path home, List<String> parts) {
+    return parts.stream().allMatch(part -> DiffArea.isCondemned(home.resolve(part).resolve("map")));
   }
 
   /**
@@ -208,33 +256,56 @@ final class SnapshotStore {
           Files.delete(entry);
           continue;
         }
+        OptionalInt number = numberOf(entry);
+        if (number.isEmpty()) {
+          log.warning(entry + " is no record of ours and is left alone");
+          continue;
+        }
         try {
-          records.add(storageRecord(StateFile.read(entry)));
+          records.add(storageRecord(number.getAsInt(), StateFile.read(entry)));
         } catch (BlkSnapException e) {
-          try {
-            int number = Integer.parseInt(entry.getFileName().toString());
-            records.add(new StorageRecord(number, new UUID(0, 0), List.of(), Optional.of(e)));
-          } catch (NumberFormatException notOurs) {
-            log.warning("diff storage record " + entry.getFileName() + " is left alone");
-          }
+          records.add(
+              new StorageRecord(number.getAsInt(), new UUID(0, 0), List.of(), Optional.of(e)));
         }
       }
     }
     return records;
   }
 
-  private StorageRecord storageRecord(Fields fields) throws BlkSnapException {
+  private static OptionalInt numberOf(Path entry) {
+    String name = String.valueOf(entry.getFileName());
+    if (!name.matches("0|[1-9][0-9]{0,4}")) {
+      return OptionalInt.empty();
+    }
+    int number = Integer.parseInt(name);
+    return StorageTable.isNumber(number) ? OptionalInt.of(number) : OptionalInt.empty();
+  }
+
+  private Path pathOf(String text) throws BlkSnapException {
+    try {
+      return storages.getFileSystem().getPath(text);
+    } catch (InvalidPathException e) {
+      throw new BlkSnapException(Errno.EBADMSG, "a path of diff storage cannot be " + text, e);
+    }
+  }
+
+  private StorageRecord storageRecord(int number, Fields fields) throws BlkSnapException {
     List<RangeDescription> ranges = new ArrayList<>();
     for (Fields range : fields.list("ranges")) {
-      ranges.add(
+      var description =
           new RangeDescription(
-              storages.getFileSystem().getPath(range.text("path")),
+              pathOf(range.text("path")),
               range.number("offset"),
               range.optionalNumber("limit"),
               range.flag("growable"),
-              range.flag("made")));
+              range.flag("made"));
+      description.check();
+      ranges.add(description);
     }
-    return new StorageRecord(
-        fields.smallNumber("number"), fields.uuid("snapshot"), ranges, Optional.empty());
+    if (fields.number("number") != number) {
+      throw new BlkSnapException(
+          Errno.EBADMSG, "it is the record of diff storage " + fields.number("number"));
+    }
+    return new StorageRecord(number, fields.uuid("snapshot"), ranges, Optional.empty());
   }
 }

@@ -119,7 +119,15 @@ final class SnapshotTake {
             context.parameters().getInt(Parameter.CHUNK_MINIMUM_SHIFT),
             context.parameters().get(Parameter.CHUNK_MAXIMUM_COUNT));
     UUID content = context.trackers().find(device.name()).contentId();
-    return new SnapshotRecord.Area(UUID.randomUUID(), content, size, shift, logged, syncEach);
+    return new SnapshotRecord.Area(
+        UUID.randomUUID(),
+        content,
+        device.map().generation(),
+        device.map().active(),
+        size,
+        shift,
+        logged,
+        syncEach);
   }
 
   List<Prepared> prepared() {

@@ -5,6 +5,7 @@ import blksnap.error.Errno;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -63,15 +64,15 @@ public final class Fields {
   }
 
   public String text(String name) throws BlkSnapException {
-    return read(name, JsonElement::getAsString);
+    return read(name, Fields::string);
   }
 
   public long number(String name) throws BlkSnapException {
-    return read(name, JsonElement::getAsLong);
+    return read(name, Fields::whole);
   }
 
   public int smallNumber(String name) throws BlkSnapException {
-    return read(name, element -> Math.toIntExact(element.getAsLong()));
+    return read(name, element -> Math.toIntExact(whole(element)));
   }
 
   public OptionalLong optionalNumber(String name) throws BlkSnapException {
@@ -79,11 +80,20 @@ public final class Fields {
   }
 
   public boolean flag(String name) throws BlkSnapException {
-    return read(name, JsonElement::getAsBoolean);
+    return read(
+        name,
+        element -> {
+          JsonPrimitive value = element.getAsJsonPrimitive();
+          if (!value.isBoolean()) {
+            throw new IllegalArgumentException(
+                "not true or false"); // Gson takes any text for false
+          }
+          return value.getAsBoolean();
+        });
   }
 
   public UUID uuid(String name) throws BlkSnapException {
-    return read(name, element -> UUID.fromString(element.getAsString()));
+    return read(name, element -> UUID.fromString(string(element)));
   }
 
   /** One of an enum's constants, by its name in lower case. */
@@ -107,6 +117,23 @@ public final class Fields {
               .forEach(entry -> fields.add(new Fields(entry.getAsJsonObject())));
           return fields;
         });
+  }
+
+  private static String string(JsonElement element) {
+    JsonPrimitive value = element.getAsJsonPrimitive();
+    if (!value.isString()) {
+      throw new IllegalArgumentException("not a text");
+    }
+    return value.getAsString();
+  }
+
+  /** Gson would cut a fraction off, and keep the low bits of what is too large. */
+  private static long whole(JsonElement element) {
+    JsonPrimitive value = element.getAsJsonPrimitive();
+    if (!value.isNumber()) {
+      throw new IllegalArgumentException("not a number");
+    }
+    return Long.parseLong(value.getAsString());
   }
 
   private <T> T read(String name, Function<JsonElement, T> reader) throws BlkSnapException {

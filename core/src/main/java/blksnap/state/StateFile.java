@@ -3,6 +3,7 @@ package blksnap.state;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.linux.Directories;
+import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
@@ -90,8 +91,8 @@ public final class StateFile {
    * Reads the record at {@code path}.
    *
    * @throws BlkSnapException {@code ENOENT} when there is none; {@code EBADMSG}, with a sentence
-   *     for each, when the file is short, is no record, is of another version, has a bad checksum,
-   *     or is no JSON
+   *     for each, when it is no regular file, is short or too long, is no record, is of another
+   *     version, has a bad checksum, or is no JSON
    */
   public static Fields read(Path path) throws IOException {
     ByteBuffer bytes = readAll(path).order(ByteOrder.LITTLE_ENDIAN);
@@ -124,9 +125,13 @@ public final class StateFile {
 
   private static ByteBuffer readAll(Path path) throws IOException {
     try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
-      long size = file.stat().sizeBytes();
+      FileStatus status = file.stat();
+      if (!status.isRegularFile()) {
+        throw bad(path, "is " + status.kind() + ", not a file");
+      }
+      long size = status.sizeBytes();
       if (size > HEADER_BYTES + MAX_TEXT_BYTES) {
-        throw bad(path, "is " + size + " bytes, too long for a record");
+        throw bad(path, "is " + size + " bytes, longer than a record may be");
       }
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
       while (bytes.hasRemaining() && file.read(bytes.position(), bytes) > 0) {

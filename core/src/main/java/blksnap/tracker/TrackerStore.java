@@ -11,6 +11,7 @@ import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
+import blksnap.state.Fields;
 import blksnap.state.StateFile;
 import blksnap.tracker.DeviceRecord.Stamps;
 import java.io.IOException;
@@ -52,7 +53,11 @@ final class TrackerStore {
     Directories.make(directory);
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
       for (Path entry : entries) {
-        String name = entry.getFileName().toString();
+        String name = String.valueOf(entry.getFileName());
+        if (!TrackerTable.NAME.matcher(name).matches()) {
+          log.warning(entry + " is no device of ours and is left alone");
+          continue;
+        }
         try {
           record(name).ifPresent(record -> records.put(name, record));
         } catch (BlkSnapException e) {
@@ -65,15 +70,22 @@ final class TrackerStore {
 
   Optional<DeviceRecord> record(String name) throws IOException {
     Path file = directory.resolve(name).resolve("device");
-    return Files.exists(file)
-        ? Optional.of(DeviceRecord.of(StateFile.read(file)))
-        : Optional.empty();
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    Fields fields = StateFile.read(file);
+    if (!fields.text("name").equals(name)) {
+      throw new BlkSnapException(
+          Errno.EBADMSG, file + " is the record of device " + fields.text("name"));
+    }
+    return Optional.of(DeviceRecord.of(fields));
   }
 
   void save(String name, DeviceRecord record) throws IOException {
     saveLock.lock();
     try {
-            StateFile.write(directory.resolve(name).resolve("device"), record.toFields());
+      StateFile.write(
+          directory.resolve(name).resolve("device"), record.toFields().put("name", name));
     } finally {
       saveLock.unlock();
     }

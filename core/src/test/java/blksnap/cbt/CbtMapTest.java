@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import blksnap.error.Errno;
 import blksnap.sector.ByteRange;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -241,6 +242,53 @@ class CbtMapTest {
       Files.write(path(), changed(whole, at));
       refused(Errno.EBADMSG, () -> CbtMap.open(path()));
     }
+  }
+
+  @Test
+  void aHeaderThatNobodyWouldWriteIsRefusedThoughItsChecksumIsRight() throws IOException {
+    CbtMap.create(path(), GEOMETRY).close();
+    byte[] whole = Files.readAllBytes(path());
+    for (long capacity : new long[] {0, -512, 511, Long.MAX_VALUE, 1L << 60}) {
+      Files.write(path(), sealedHeader(whole, capacity, GEOMETRY.blockShift()));
+      refused(Errno.EBADMSG, () -> CbtMap.open(path()), path().toString());
+    }
+    for (int shift : new int[] {-1, 0, 8, 63, 64, Integer.MAX_VALUE}) {
+      Files.write(path(), sealedHeader(whole, GEOMETRY.capacityBytes(), shift));
+      refused(Errno.EBADMSG, () -> CbtMap.open(path()), path().toString());
+    }
+  }
+
+  private static byte[] sealedHeader(byte[] whole, long capacity, int shift) {
+    byte[] changed = whole.clone();
+    ByteBuffer header = ByteBuffer.wrap(changed).order(ByteOrder.LITTLE_ENDIAN);
+    header.putLong(8, capacity).putInt(16, shift);
+    var crc = new CRC32C();
+    crc.update(changed, 4, 20);
+    header.putInt(24, (int) crc.getValue());
+    return changed;
+  }
+
+  @Test
+  void aStateSlotThatNobodyWouldWriteIsNotTaken() throws IOException {
+    CbtMap.create(path(), GEOMETRY).close();
+    byte[] whole = Files.readAllBytes(path());
+    for (int[] state : new int[][] {{0, -1, 0}, {256, 255, 0}, {3, 1, 0}, {3, 2, 1}, {1, 0, 2}}) {
+      byte[] changed = whole.clone();
+      putSlot(changed, SLOT_B, 1, UUID.randomUUID(), state[0], state[1], state[2]);
+      Files.write(path(), changed);
+      try (CbtMap map = CbtMap.open(path())) {
+        assertThat(List.of(map.active(), map.previous())).containsExactly(1, 0);
+      }
+    }
+  }
+
+  @Test
+  void aMapOfATerabyteThatClaimsLittleIsNotGivenItsSpace() throws IOException {
+    CbtMap.create(path(), GEOMETRY).close();
+    try (var file = new RandomAccessFile(path().toFile(), "rw")) {
+      file.setLength(1L << 40);
+    }
+    refused(Errno.EBADMSG, () -> CbtMap.open(path()), "is 1099511627776 bytes");
   }
 
   private static byte[] changed(byte[] bytes, int at) {

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.error.Errno;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MappingLogTest {
   private static final UUID AREA = UUID.fromString("0f0e0d0c-0b0a-4908-8706-050403020100");
-  private static final int HEADER_BYTES = 40;
+  private static final int HEADER_BYTES = 48;
+  private static final int COUNT = 40;
   private static final int RECORD_BYTES = 32;
   private static final long ZEROES = -1;
 
@@ -77,6 +80,7 @@ class MappingLogTest {
     List<Entry> expected = threeRecords();
     Path file = home().resolve("0.map");
     byte[] whole = Files.readAllBytes(file);
+    count(whole, 2); // it was cut off before it was counted
     int last = HEADER_BYTES + 2 * RECORD_BYTES;
     for (int at = 0; at < RECORD_BYTES; at++) {
       byte[] flipped = whole.clone();
@@ -94,6 +98,46 @@ class MappingLogTest {
         }
       }
     }
+  }
+
+  private static void count(byte[] file, long records) {
+    ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).putLong(COUNT, ~records);
+  }
+
+  @Test
+  void recordsThatWereCountedAndAreGoneAreDamage() throws IOException {
+    threeRecords();
+    Path file = home().resolve("0.map");
+    byte[] whole = Files.readAllBytes(file);
+    byte[] shorter = whole.clone();
+    Arrays.fill(shorter, HEADER_BYTES + RECORD_BYTES, shorter.length, (byte) 0);
+    byte[] empty = whole.clone();
+    Arrays.fill(empty, COUNT, empty.length, (byte) 0);
+    for (byte[] damaged : List.of(shorter, empty)) {
+      Files.write(file, damaged);
+      refused(Errno.EBADMSG, this::replay, home().toString(), "mappings");
+    }
+  }
+
+  @Test
+  void afterAPowerLossTheCountMayBeAheadOfTheRecords() throws IOException {
+    List<Entry> expected = threeRecords();
+    Path file = home().resolve("0.map");
+    byte[] whole = Files.readAllBytes(file);
+    Arrays.fill(whole, HEADER_BYTES + 2 * RECORD_BYTES, whole.length, (byte) 0);
+    Files.write(file, whole);
+    var found = new ArrayList<Entry>();
+    MappingLog.open(home(), AREA, true, adder(found)).close();
+    assertThat(found).isEqualTo(expected.subList(0, 2));
+  }
+
+  @Test
+  void aFileOfAnotherSizeIsRefused() throws IOException {
+    threeRecords();
+    Path file = home().resolve("0.map");
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length + 1));
+    refused(Errno.EBADMSG, this::replay, file.toString(), "65537 bytes");
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.error.Errno;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,6 +76,27 @@ class StateFileTest {
       Files.write(path(), changed(whole, at));
       refused(Errno.EBADMSG, () -> StateFile.read(path()));
     }
+  }
+
+  @Test
+  void whatIsTooLongOrNoFileIsNotRead() throws IOException {
+    try (var file = new RandomAccessFile(path().toFile(), "rw")) {
+      file.setLength(1L << 40); // reading it would take all memory there is
+    }
+    refused(Errno.EBADMSG, () -> StateFile.read(path()), path().toString(), "longer than");
+    Files.delete(path());
+    Files.createDirectory(path());
+    refused(Errno.EBADMSG, () -> StateFile.read(path()), path().toString(), "not a file");
+  }
+
+  @Test
+  void aFieldOfAnotherTypeIsRefusedRatherThanBent() throws IOException {
+    var fields = new Fields().put("text", "1").put("number", 1).put("flag", true);
+    refused(Errno.EBADMSG, () -> fields.number("text"), "'text'");
+    refused(Errno.EBADMSG, () -> fields.flag("text"), "'text'");
+    refused(Errno.EBADMSG, () -> fields.text("number"), "'number'");
+    refused(Errno.EBADMSG, () -> fields.flag("number"), "'number'");
+    refused(Errno.EBADMSG, () -> fields.text("flag"), "'flag'");
   }
 
   @Test

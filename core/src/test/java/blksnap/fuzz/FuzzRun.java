@@ -1,0 +1,41 @@
+package blksnap.fuzz;
+
+import blksnap.testing.Seeds;
+import java.util.Random;
+import java.util.stream.IntStream;
+
+/**
+ * The cases of one fuzz test. {@code -Dseed=NUMBER} repeats a run, {@code -Dfuzz.case=N} only one
+ * case of it, {@code -Dfuzz.times=N} makes N times as many.
+ *
+ * @param first number of the first case
+ * @param count how many
+ */
+record FuzzRun(Seeds seeds, int first, int count) {
+  static FuzzRun ofCases(int usual) {
+    Integer only = Integer.getInteger("fuzz.case");
+    Seeds seeds = Seeds.fromPropertyOrRandom();
+    return only == null
+        ? new FuzzRun(seeds, 0, Math.multiplyExact(usual, Integer.getInteger("fuzz.times", 1)))
+        : new FuzzRun(seeds, only, 1);
+  }
+
+  IntStream cases() {
+    return IntStream.range(first, first + count);
+  }
+
+  Random random(int number) {
+    return seeds.random(number);
+  }
+
+  /** What a failure of the case has to say. */
+  String repeat(int number) {
+    return seeds + " -Dfuzz.case=" + number;
+  }
+
+  /** For the test's output: how many cases in how long. */
+  String rate(String what, long nanos) {
+    return "%s: %d cases, %.0f a second, %s"
+        .formatted(what, count, count * 1e9 / Math.max(1, nanos), seeds);
+  }
+}
