@@ -51,6 +51,7 @@ public final class CbtSnapshot implements Closeable {
 
   /** Why it tells nothing; null while it does. */
   private volatile @Nullable String lost;
+
   private volatile IntervalNumbers numbers;
 
   private CbtSnapshot(MappedFile file, CbtGeometry geometry, IntervalNumbers numbers) {

@@ -329,6 +329,7 @@ public final class DiffArea implements Closeable {
 
   private void holdZeroes(long first, long end) throws IOException {
     appendLog(MappingLog.PRESERVED, first, Location.ZEROES, (int) (end - first), null, 0);
+    forceLog();
     for (long block = first; block < end; block++) {
       preserved.put(block, Location.ZEROES, 0);
     }
@@ -390,7 +391,10 @@ public final class DiffArea implements Closeable {
     }
   }
 
-  /** Appends the mapping of a region; a region without one is nobody's. */
+  /**
+   * Appends the mapping of a region. A region without one is nobody's; one whose mapping is not
+   * durable is not given to others, since a restart may find the mapping all the same.
+   */
   private void record(int kind, long first, DiffStorage.Region region, int[] checksums, int at)
       throws IOException {
     boolean recorded = false;
@@ -402,6 +406,7 @@ public final class DiffArea implements Closeable {
         storage.giveBack(region);
       }
     }
+    forceLog();
   }
 
   private void appendLog(
@@ -409,9 +414,12 @@ public final class DiffArea implements Closeable {
       throws IOException {
     if (log != null) {
       log.append(kind, block, location, count, checksums, at);
-      if (config.syncEach()) {
-        log.force();
-      }
+    }
+  }
+
+  private void forceLog() throws IOException {
+    if (log != null && config.syncEach()) {
+      log.force();
     }
   }
 
@@ -454,6 +462,7 @@ public final class DiffArea implements Closeable {
   /** Makes blocks of the image read as zeroes. The caller excludes others from the same blocks. */
   void zeroPrivate(long first, int count) throws IOException {
     appendLog(MappingLog.PRIVATE, first, Location.ZEROES, count, null, 0);
+    forceLog();
     long[] replaced = new long[count];
     for (int i = 0; i < count; i++) {
       replaced[i] = privateBlocks.put(first + i, Location.ZEROES, 0);

@@ -35,8 +35,7 @@ import java.util.function.Supplier;
  * reason in the log; nothing is ever shown by guess.
  */
 final class SnapshotRecovery {
-  private static final String POWER_LOST =
-      "power was lost, which its durability does not survive";
+  private static final String POWER_LOST = "power was lost, which its durability does not survive";
 
   private final SnapshotContext context;
   private final SnapshotStore store;

@@ -198,8 +198,8 @@ final class TrackerStore {
     return new Opened(create(home, fresh.stamps()), fresh.contentId());
   }
 
-  private Continuity judge(
-      DeviceRecord before, DeviceRecord fresh, CbtMap map, WriteIntent intent) throws IOException {
+  private Continuity judge(DeviceRecord before, DeviceRecord fresh, CbtMap map, WriteIntent intent)
+      throws IOException {
     long sizeBytes = fresh.stamps().sizeBytes();
     if (before.stamps().sizeBytes() == sizeBytes
         && (map.geometry().capacityBytes() != sizeBytes || intent.capacityBytes() != sizeBytes)) {

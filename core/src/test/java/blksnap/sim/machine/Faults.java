@@ -16,6 +16,8 @@ public final class Faults {
   private boolean paused;
   private long injected;
   private long onDisk;
+  private long syncsOfState;
+  private long syncsOfDisk;
 
   /**
    * @param oneIn of how many calls one fails, by and large; {@link #NEVER}
@@ -56,6 +58,16 @@ public final class Faults {
     return onDisk;
   }
 
+  /** Syncs of the state directory that failed. */
+  public long syncsOfState() {
+    return syncsOfState;
+  }
+
+  /** Syncs of originals that failed. */
+  public long syncsOfDisk() {
+    return syncsOfDisk;
+  }
+
   @Nullable Errno next(Call call, FileClass file, SplittableRandom random) {
     if (oneIn == NEVER || paused || call == Call.CLOSE || (only != null && only != file)) {
       return null;
@@ -66,6 +78,12 @@ public final class Faults {
     injected++;
     if (file == FileClass.DISK) {
       onDisk++;
+    }
+    if (file == FileClass.DISK && call == Call.SYNC) {
+      syncsOfDisk++;
+    }
+    if (file == FileClass.STATE && (call == Call.FORCE || call == Call.SYNC)) {
+      syncsOfState++;
     }
     return switch (call) {
       case WRITE, ALLOCATE, TRUNCATE, CREATE, RENAME ->

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,7 @@ public final class SimMachine {
   private long trace = 1;
   private boolean quiet = true;
   private Runnable onCall = () -> {};
+  private Consumer<String> onFault = fault -> {};
 
   public SimMachine(SplittableRandom random, Entries entries, Faults faults) {
     this.random = random;
@@ -76,6 +78,11 @@ public final class SimMachine {
   /** Runs before each call that is not quiet. */
   public void onCall(Runnable action) {
     onCall = action;
+  }
+
+  /** Told of each fault. */
+  public void onFault(Consumer<String> action) {
+    onFault = action;
   }
 
   /** Calls so far that were not quiet. */
@@ -132,6 +139,7 @@ public final class SimMachine {
     }
     Errno errno = faults.next(call, file, random);
     if (errno != null) {
+      onFault.accept(errno + " of " + call + " on " + file + " at " + offset + "+" + length);
       throw new BlkSnapException(errno, errno.meaning() + " (simulated)");
     }
   }
@@ -250,7 +258,7 @@ public final class SimMachine {
         ? FileClass.OTHER
         : switch (names.getName(0).toString()) {
           case "state" -> FileClass.STATE;
-          case "storage" -> FileClass.STORAGE;
+          case "storage", "more" -> FileClass.STORAGE;
           case "disks" -> FileClass.DISK;
           default -> FileClass.OTHER;
         };
@@ -283,18 +291,21 @@ public final class SimMachine {
 
   // ---- for tests
 
-  /** Makes a directory, durably. */
+  /** Makes a directory at the top, durably. */
   public void makeDirectory(String path) {
-    link(directoryOf(path), nameOf(path), newInode(true, classOf((SimPath) path(path))));
-    settle();
+    Inode inode = newInode(true, classOf((SimPath) path(path)));
+    root.entries.put(nameOf(path), inode);
+    root.durableEntries.put(nameOf(path), inode);
   }
 
   /** Makes a file, durably. */
   public void makeFile(String path, long size) {
     Inode inode = newInode(false, classOf((SimPath) path(path)));
     inode.data().truncate(size);
-    link(directoryOf(path), nameOf(path), inode);
-    settle();
+    inode.data().syncAll();
+    Inode directory = directoryOf(path);
+    directory.entries.put(nameOf(path), inode);
+    directory.durableEntries.put(nameOf(path), inode);
   }
 
   private Inode directoryOf(String path) {
@@ -308,16 +319,6 @@ public final class SimMachine {
 
   private String nameOf(String path) {
     return String.valueOf(path(path).getFileName());
-  }
-
-  private void settle() {
-    journal.forEach(SimMachine::commit);
-    journal.clear();
-    for (Inode inode : files) {
-      if (!inode.isDirectory()) {
-        inode.data().syncAll();
-      }
-    }
   }
 
   /** Whether a path leads to something. */

@@ -1,6 +1,7 @@
 package blksnap.sim.oracle;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -11,6 +12,7 @@ final class ImageModel {
 
   final TakeModel take;
   private final Map<Integer, Set<Long>> written = new HashMap<>();
+  private final Set<Integer> unsettled = new HashSet<>();
 
   ImageModel(TakeModel take) {
     this.take = take;
@@ -29,17 +31,30 @@ final class ImageModel {
   /** From now on it shows nothing else. */
   void end(int first, int count, long value) {
     for (int i = first; i < first + count; i++) {
+      unsettled.remove(i);
       written.put(i, Set.of(value));
+    }
+  }
+
+  /** A write failed: its sectors may show either from now on, and a restart may change which. */
+  void failed(int first, int count) {
+    for (int i = first; i < first + count; i++) {
+      unsettled.add(i);
     }
   }
 
   void shows(int sector, long found, String what) {
     Set<Long> may = written.getOrDefault(sector, Set.of(TAKEN));
+    boolean settled = !unsettled.contains(sector);
     if (may.contains(found)) {
-      written.put(sector, Set.of(found));
+      if (settled) {
+        written.put(sector, Set.of(found));
+      }
     } else if (may.contains(TAKEN)) {
       take.shows(sector, found, what);
-      written.remove(sector);
+      if (settled) {
+        written.remove(sector);
+      }
     } else {
       throw new Violation(what + " sector " + sector + " shows " + found + ", not one of " + may);
     }

@@ -49,6 +49,9 @@ public final class SimRun {
   private static final int LOT_SECTORS = 32;
   private static final int WRITERS = 2;
 
+  /** More than all blocks of all disks, written to several times. */
+  private static final long MORE_BYTES = 16 << 20;
+
   /** What may happen in a run. */
   enum Weather {
     /** Only kills and cuts: nothing may break that is not meant to. */
@@ -80,6 +83,7 @@ public final class SimRun {
   private final StringBuilder story = new StringBuilder();
   private @Nullable SimEngine engine;
   private @Nullable Throwable failure;
+  private boolean marksLost;
   private long stamps;
   private int names;
 
@@ -93,11 +97,12 @@ public final class SimRun {
             random.split(),
             random.nextBoolean() ? SimMachine.Entries.JOURNAL : SimMachine.Entries.LOOSE,
             faults);
+    machine.onFault(fault -> tell(fault + " for " + Thread.currentThread().getName()));
     parameters.set(Parameter.CHUNK_MINIMUM_SHIFT, 12 + random.nextInt(4));
     parameters.set(Parameter.TRACKING_BLOCK_MINIMUM_SHIFT, 12);
     parameters.set(Parameter.DIFF_STORAGE_MINIMUM, 2_048);
     parameters.set(Parameter.WRITE_INTENT_REGION_SHIFT, DiskModel.REGION_SHIFT);
-    for (String directory : List.of("/state", "/storage", "/disks")) {
+    for (String directory : List.of("/state", "/storage", "/disks", "/more")) {
       machine.makeDirectory(directory);
     }
     disk("vm1", 40 * 8 + 3);
@@ -262,7 +267,7 @@ public final class SimRun {
         snapshots.values().forEach(s -> s.state = SnapshotModel.State.DESTROYING);
       }
     }
-    disks.values().forEach(disk -> disk.flushed(start));
+    disks.values().forEach(disk -> flushed(disk, start));
   }
 
   /** The engine is gone, one way or the other. */
@@ -275,6 +280,8 @@ public final class SimRun {
       }
     });
     if (cut) {
+      // A state directory that fails to sync is told of, and a power loss may then take marks.
+      marksLost |= faults.syncsOfState() > 0;
       machine.cut();
     } else {
       machine.kill();
@@ -416,13 +423,20 @@ public final class SimRun {
     try {
       device.flush();
       tell("flushed " + disk.name);
-      disk.flushed(start);
+      flushed(disk, start);
     } catch (IOException e) {
       if (faults.onDisk() == 0) {
         throw new Violation("a flush failed, and not by its disk", e);
       }
+    }
+  }
+
+  /** After a sync that failed the kernel knows nothing any more of what it lost. */
+  private void flushed(DiskModel disk, long start) {
+    if (faults.syncsOfDisk() > 0) {
       disk.flushFailed();
     }
+    disk.flushed(start);
   }
 
   private void operate() throws IOException {
@@ -471,17 +485,30 @@ public final class SimRun {
     if (weather != Weather.FAIR) {
       snapshot.mayBreak = true;
     }
+    boolean append = weather == Weather.FAIR && random.nextInt(4) == 0;
+    if (append) {
+      limit = OptionalLong.of((long) Location.BLOCK_BYTES * 8);
+      snapshot.mayBreak = true; // until there is enough
+    }
     tell("create " + snapshot.name + " of " + devices + ", " + durability);
     try {
-      engine()
-          .snapshots
-          .create(
-              devices,
-              machine.path("/storage/" + snapshot.name + ".diff"),
-              limit,
-              new SnapshotConfig(snapshot.name, durability, FullPolicy.BREAK));
+      Snapshot created =
+          engine()
+              .snapshots
+              .create(
+                  devices,
+                  machine.path("/storage/" + snapshot.name + ".diff"),
+                  limit,
+                  new SnapshotConfig(snapshot.name, durability, FullPolicy.BREAK));
       snapshot.state = SnapshotModel.State.CREATED;
       tell("created " + snapshot.name);
+      if (append) {
+        String more = "/more/" + snapshot.name;
+        machine.makeFile(more, MORE_BYTES);
+        engine().snapshots.appendStorage(created, machine.path(more), List.of());
+        snapshot.mayBreak = false;
+        tell("appended to " + snapshot.name);
+      }
     } catch (IOException e) {
       excuse("create of " + snapshot.name, e);
       snapshot.state = SnapshotModel.State.DESTROYING;
@@ -580,6 +607,7 @@ public final class SimRun {
       for (TakeModel from : takes) {
         if (from.disk == until.disk
             && !from.disk.isUnreliable()
+            && !marksLost
             && numbers.untilGeneration().equals(from.generation)
             && from.number < numbers.untilNumber()) {
           List<ByteRange> ranges;
@@ -608,8 +636,8 @@ public final class SimRun {
       return;
     }
     String device = any(model.devices);
-    ImageModel image = Objects.requireNonNull(model.images.get(device));
-    if (!(snapshot.part(device).orElse(null) instanceof SnapshotPart.Taken part)) {
+    ImageModel image = model.images.get(device);
+    if (image == null || !(snapshot.part(device).orElse(null) instanceof SnapshotPart.Taken part)) {
       return;
     }
     int first = random.nextInt(image.take.disk.sectors);
@@ -638,6 +666,7 @@ public final class SimRun {
       image.end(first, count, value);
     } catch (IOException e) {
       mayFail(model, e);
+      image.failed(first, count);
     }
     image.take.disk.touch(first, count);
   }
@@ -813,7 +842,10 @@ public final class SimRun {
       return;
     }
     for (TakeModel take : takes) {
-      if (take.disk == disk && !disk.isUnreliable() && generation.equals(take.generation)) {
+      if (take.disk == disk
+          && !disk.isUnreliable()
+          && !marksLost
+          && generation.equals(take.generation)) {
         ChangedRanges page = device.readMap(map -> map.changedSince(take.number, 0, 1000));
         take.changedSince(page.ranges(), faults.injected() == 0, "map of " + disk.name);
       }
