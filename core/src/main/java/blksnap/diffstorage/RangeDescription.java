@@ -1,8 +1,8 @@
 package blksnap.diffstorage;
 
-import java.nio.file.Path;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**

@@ -239,8 +239,7 @@ public final class StorageTable {
   public DiffStorage missing(
       int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws BlkSnapException {
-    var storage =
-        new DiffStorage(number, snapshot, parameters, listener, nanoClock, descriptions);
+    var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock, descriptions);
     if (!storages.compareAndSet(number, null, storage)) {
       throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
     }

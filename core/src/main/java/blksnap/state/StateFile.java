@@ -124,7 +124,8 @@ public final class StateFile {
   }
 
   private static ByteBuffer readAll(Path path) throws IOException {
-    try (NativeFile file = NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
+    try (NativeFile file =
+        NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
       FileStatus status = file.stat();
       if (!status.isRegularFile()) {
         throw bad(path, "is " + status.kind() + ", not a file");
