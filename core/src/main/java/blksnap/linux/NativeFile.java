@@ -59,6 +59,9 @@ public abstract class NativeFile implements Closeable {
     void close();
   }
 
+  /** For the machines that open files. */
+  protected NativeFile() {}
+
   /** Opens {@code path}; the descriptor is not handed on to programs that are started. */
   public static NativeFile open(Path path, Set<Flag> flags) throws BlkSnapException {
     return Machine.of(path).open(path, flags);

@@ -135,8 +135,9 @@ public final class StateFile {
         throw bad(path, "is " + size + " bytes, longer than a record may be");
       }
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) size);
-      while (bytes.hasRemaining() && file.read(bytes.position(), bytes) > 0) {
-        continue; // a read may give a part
+      int count = 1;
+      while (bytes.hasRemaining() && count > 0) {
+        count = file.read(bytes.position(), bytes); // may give a part
       }
       return bytes.flip();
     } catch (BlkSnapException e) {
