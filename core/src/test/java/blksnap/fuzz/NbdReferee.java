@@ -77,13 +77,14 @@ final class NbdReferee {
   }
 
   void judge() {
-    if (!has(18)) {
+    if (has(18)) {
+      check(got.getLong() == 0x4e42444d41474943L, "a greeting without its magic");
+      check(got.getLong() == NbdTalk.IHAVEOPT, "a greeting of the old style");
+      got.getShort();
+    } else {
       check(!heardAll, "no greeting");
-      return;
+      got.position(got.limit());
     }
-    check(got.getLong() == 0x4e42444d41474943L, "a greeting without its magic");
-    check(got.getLong() == NbdTalk.IHAVEOPT, "a greeting of the old style");
-    got.getShort();
     boolean transmission = negotiate();
     if (transmission) {
       collect();
@@ -118,6 +119,9 @@ final class NbdReferee {
         return exportName(data, (flags & 2) != 0);
       }
       int answer = finalReply(option, data);
+      if (answer == 0 && !heardAll) { // the client did not wait for it
+        answer = option != 7 || isWhole(data) ? 1 : -1;
+      }
       if (answer == 0 || (option == 2 && answer == 1)) {
         return false;
       }
@@ -132,11 +136,28 @@ final class NbdReferee {
     return false;
   }
 
+  /** Whether INFO or GO has data that add up, and names an export that there is. */
+  private boolean isWhole(ByteBuffer data) {
+    int rest = data.limit() - 6;
+    if (rest < 0 || data.getInt(0) < 0 || data.getInt(0) > rest) {
+      return false;
+    }
+    int length = data.getInt(0);
+    int ids = Short.toUnsignedInt(data.getShort(4 + length));
+    return rest - length == 2 * ids && models.containsKey(name(data));
+  }
+
   private boolean exportName(ByteBuffer data, boolean noZeroes) {
     int bytes = noZeroes ? 10 : 134;
     if (!has(bytes)) {
       check(!got.hasRemaining() || !heardAll, "half an answer to EXPORT_NAME");
-      return false;
+      got.position(got.limit());
+      String name = StandardCharsets.UTF_8.decode(data).toString();
+      if (heardAll || !models.containsKey(name)) {
+        return false;
+      }
+      use(name);
+      return true;
     }
     check(got.getLong() == NbdTalk.SIZE, "a wrong size");
     got.position(got.position() + bytes - 8);
@@ -165,6 +186,7 @@ final class NbdReferee {
       int length = got.getInt();
       if (!has(length)) {
         check(!heardAll, "half an option reply");
+        got.position(got.limit());
         return 0;
       }
       ByteBuffer payload = got.slice(got.position(), length);
@@ -181,8 +203,8 @@ final class NbdReferee {
         return type;
       }
     }
-    check(!heardAll || !got.hasRemaining(), "half an option reply");
     check(!heardAll, "no answer to option " + option);
+    got.position(got.limit());
     return 0;
   }
 
