@@ -19,8 +19,7 @@ import java.util.function.IntSupplier;
  * Direct buffers, page aligned, lent and given back. At most {@code limitBytes} are out at a time:
  * who asks for more waits, first come, first served. Sizes are rounded up to a power of two from
  * {@value #ALIGNMENT} bytes, and each size keeps its own free list. What is out and what is kept
- * free are together never more than {@code limitBytes}, and what is not kept is freed at once, not
- * when the collector comes by.
+ * free are together never more than {@code limitBytes}.
  *
  * <p>Safe from many threads. A thread that holds a buffer must not wait for a second one, or two
  * such threads could wait for each other.
@@ -32,6 +31,12 @@ public final class BufferPool implements Closeable {
   public static final int ALIGNMENT = 4096;
 
   private static final int SIZES = 31;
+
+  /**
+   * From this size on what is not kept is freed at once. That makes Java ask every thread, which
+   * hundreds of threads that end together must not do for their small buffers.
+   */
+  private static final int FREED_AT_ONCE_BYTES = 1 << 20;
 
   private final long limitBytes;
   private final IntSupplier keepPerSize;
@@ -52,8 +57,12 @@ public final class BufferPool implements Closeable {
   @GuardedBy("lock")
   private boolean closed;
 
-  /** Memory that is freed by closing its arena. */
-  private record Memory(Arena arena, ByteBuffer buffer) {}
+  /** Memory that is freed by closing its arena, or by the collector where it has none. */
+  private record Memory(Optional<Arena> arena, ByteBuffer buffer) {
+    void free() {
+      arena.ifPresent(Arena::close);
+    }
+  }
 
   /**
    * @param limitBytes bytes lent at a time; must cover the largest single request
@@ -115,7 +124,7 @@ public final class BufferPool implements Closeable {
     }
     boolean made = false;
     try {
-      dropped.forEach(memory -> memory.arena().close());
+      dropped.forEach(Memory::free);
       Memory memory = allocate(1 << shift);
       made = true;
       return memory;
@@ -139,14 +148,24 @@ public final class BufferPool implements Closeable {
   }
 
   private static Memory allocate(int bytes) throws BlkSnapException {
+    try {
+      return bytes < FREED_AT_ONCE_BYTES
+          ? new Memory(
+              Optional.empty(),
+              ByteBuffer.allocateDirect(bytes + ALIGNMENT).alignedSlice(ALIGNMENT))
+          : allocateLarge(bytes);
+    } catch (OutOfMemoryError e) { // not of the heap
+      throw new BlkSnapException(Errno.ENOMEM, "no memory for a buffer of " + bytes + " bytes", e);
+    }
+  }
+
+  private static Memory allocateLarge(int bytes) {
     Arena arena = Arena.ofShared();
     boolean made = false;
     try {
-      var memory = new Memory(arena, arena.allocate(bytes, ALIGNMENT).asByteBuffer());
+      var memory = new Memory(Optional.of(arena), arena.allocate(bytes, ALIGNMENT).asByteBuffer());
       made = true;
       return memory;
-    } catch (OutOfMemoryError e) { // not of the heap
-      throw new BlkSnapException(Errno.ENOMEM, "no memory for a buffer of " + bytes + " bytes", e);
     } finally {
       if (!made) {
         arena.close();
@@ -199,7 +218,7 @@ public final class BufferPool implements Closeable {
     } finally {
       lock.unlock();
     }
-    dropped.ifPresent(one -> one.arena().close());
+    dropped.ifPresent(Memory::free);
     pages.release(pagesOf(shift));
   }
 
@@ -227,7 +246,7 @@ public final class BufferPool implements Closeable {
     } finally {
       lock.unlock();
     }
-    dropped.forEach(memory -> memory.arena().close());
+    dropped.forEach(Memory::free);
   }
 
   /** One lent buffer; closing gives it back, twice is harmless. Used by one thread at a time. */

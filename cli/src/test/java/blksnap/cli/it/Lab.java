@@ -319,6 +319,22 @@ final class Lab implements Closeable {
     }
   }
 
+  /** Detaches a device whose clients are on their way out. */
+  void detachWhenUnused(String device) throws IOException {
+    String refusal = "not asked yet";
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(2 * MOST_SECONDS);
+    while (System.nanoTime() - deadline < 0) {
+      CommandRun run = command("detach", device);
+      if (run.code() == 0) {
+        return;
+      }
+      refusal = run.err();
+      assertThat(refusal).as("%s", run.out()).contains("(EBUSY)");
+      pause(50); // asking is work, too
+    }
+    throw new AssertionError(device + " is still in use: " + refusal);
+  }
+
   /** Returns once the condition holds. */
   static void until(String what, Condition condition) throws IOException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(MOST_SECONDS);

@@ -84,7 +84,7 @@ final class MemoryIT {
       assertThat(peakBytes(pid)).isLessThan(MOST_RESIDENT_BYTES);
     }
     for (String device : List.of("calm", "flooded")) {
-      Lab.until("no client has it", () -> lab.command("detach", device).code() == 0);
+      lab.detachWhenUnused(device);
     }
     Lab.until("their threads are gone", () -> threads(pid) <= threads + 8);
     lab.unload();

@@ -154,7 +154,7 @@ final class SecurityIT {
       String busy = lab.refused("detach", "vm1");
       assertThat(busy).contains("uid 0, pid " + ProcessHandle.current().pid());
     }
-    Lab.until("it is let go", () -> lab.command("detach", "vm1").code() == 0);
+    lab.detachWhenUnused("vm1");
     lab.unload();
   }
 
