@@ -46,7 +46,7 @@ final class OneBlock implements BlockDevice {
             @Override
             public void full(long requestedSectors) {}
           };
-      return STORAGES.missing(0, new UUID(0, 0), deaf);
+      return STORAGES.missing(0, new UUID(0, 0), List.of(), deaf);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -40,7 +40,7 @@ final class SharedRange {
           @Override
           public void full(long requestedSectors) {}
         };
-    var storage = new DiffStorage(0, new UUID(0, 0), PARAMETERS, deaf);
+    var storage = new DiffStorage(0, new UUID(0, 0), PARAMETERS, deaf, System::nanoTime);
     storage.restore(List.of(RANGE));
     return storage;
   }
