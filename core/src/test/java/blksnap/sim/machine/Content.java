@@ -48,6 +48,17 @@ final class Content {
     return page < pages.size() ? pages.get(page) : null;
   }
 
+  /** Whether it is the very page that was given up. */
+  private boolean isLost(int page) {
+    return at(lost, page) != null && same(at(lost, page), at(current, page));
+  }
+
+  /** Pages never change, so what is one array is the same version. */
+  @SuppressWarnings("ReferenceEquality")
+  private static boolean same(byte @Nullable [] one, byte @Nullable [] other) {
+    return one == other;
+  }
+
   private void put(int page, byte @Nullable [] content) {
     reach(current, page);
     current.set(page, content);
@@ -205,7 +216,7 @@ final class Content {
     for (int page = dirty.nextSetBit((int) (offset / PAGE));
         page >= 0 && page < end;
         page = dirty.nextSetBit(page + 1)) {
-      if (at(lost, page) == null || at(lost, page) != at(current, page)) {
+      if (!isLost(page)) {
         reach(durable, page);
         durable.set(page, at(current, page));
         dirty.clear(page);
@@ -237,12 +248,12 @@ final class Content {
       return;
     }
     int page = dirty.nextSetBit(random.nextInt(dirty.length()));
-    if (at(lost, page) != null && at(lost, page) == at(current, page)) {
+    if (isLost(page)) {
       return;
     }
     reach(durable, page);
     durable.set(page, torn(page, random, 1 + random.nextInt(4)));
-    if (durable.get(page) == at(current, page)) {
+    if (same(durable.get(page), at(current, page))) {
       dirty.clear(page);
     }
     if (random.nextInt(4) == 0) {
@@ -291,8 +302,7 @@ final class Content {
     unmap();
     int quarters = random.nextInt(5);
     for (int page = dirty.nextSetBit(0); page >= 0; page = dirty.nextSetBit(page + 1)) {
-      boolean gone = at(lost, page) != null && at(lost, page) == at(current, page);
-      if (gone) {
+      if (isLost(page)) {
         reach(current, page);
         current.set(page, at(durable, page));
       } else {
