@@ -18,6 +18,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  * storages/<number>}.
  */
 final class SnapshotStore {
+  private static final String FORGOTTEN = ".gone";
+
   private final Path snapshots;
   private final Path storages;
   private final LogRing log;
@@ -66,18 +69,22 @@ final class SnapshotStore {
   }
 
   /**
-   * Forgets a snapshot: after this no load finds it. The rest of its directory goes with {@link
-   * #clear}.
+   * Forgets a snapshot, durably: after this no load finds it. Its directory gets another name, by
+   * which a load knows it from one that has lost its record, and goes with {@link #clear}.
    */
   void forget(UUID id) throws IOException {
-    Files.deleteIfExists(home(id).resolve("snapshot"));
     if (Files.exists(home(id))) {
-      Directories.sync(home(id));
+      Files.move(home(id), forgotten(id), StandardCopyOption.ATOMIC_MOVE);
+      Directories.sync(snapshots);
     }
   }
 
+  private Path forgotten(UUID id) {
+    return snapshots.resolve(id + FORGOTTEN);
+  }
+
   void clear(UUID id) throws IOException {
-    deleteTree(home(id));
+    deleteTree(forgotten(id));
   }
 
   void clearPart(UUID id, String device) throws IOException {
@@ -126,6 +133,10 @@ final class SnapshotStore {
     Set<String> damaged = new TreeSet<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(snapshots)) {
       for (Path entry : entries) {
+        if (String.valueOf(entry.getFileName()).endsWith(FORGOTTEN)) {
+          deleteTree(entry);
+          continue;
+        }
         if (!isOurs(entry)) {
           log.warning(entry + " is no snapshot of ours and is left alone");
           continue;

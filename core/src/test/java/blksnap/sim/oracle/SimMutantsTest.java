@@ -73,7 +73,11 @@ class SimMutantsTest {
             "  private final BlockMap preserved = new BlockMap();\n"
                 + "  private final AtomicReference<java.util.concurrent.Callable<Object>> late ="
                 + " new AtomicReference<>();\n")),
-    INTENT_NOT_SYNCED(new Edit("cbt/WriteIntent.java", "      file.force();\n", "")),
+    INTENT_NOT_SYNCED(
+        new Edit(
+            "cbt/WriteIntent.java",
+            "      file.force();\n",
+            "      if (lease < 0) {\n        file.force();\n      }\n")),
     POWER_STORAGE_NOT_SYNCED(
         new Edit(
             "diffarea/DiffArea.java",
@@ -100,7 +104,8 @@ class SimMutantsTest {
         new Edit(
             "snapshot/SnapshotTake.java",
             "        p.device.gate().close();\n",
-            "        p.device.freezeMap(p.frozen);\n        p.device.gate().close();\n"),
+            "        p.device.freezeMap(p.frozen);\n        Thread.yield();\n"
+                + "        p.device.gate().close();\n"),
         new Edit(
             "snapshot/SnapshotTake.java",
             "        p.device.freezeMap(p.frozen);\n        p.device.chain()",

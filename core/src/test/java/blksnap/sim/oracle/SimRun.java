@@ -448,7 +448,7 @@ public final class SimRun {
     }
     SnapshotModel snapshot = any(idle);
     snapshot.busy = true;
-    if (snapshot.state == SnapshotModel.State.CREATED && dice < 9) {
+    if (snapshot.state == SnapshotModel.State.CREATED && !snapshot.small && dice < 9) {
       take(snapshot);
     } else if (snapshot.state == SnapshotModel.State.TAKEN && dice < 5) {
       map(snapshot);
@@ -488,7 +488,7 @@ public final class SimRun {
     boolean append = weather == Weather.FAIR && random.nextInt(4) == 0;
     if (append) {
       limit = OptionalLong.of((long) Location.BLOCK_BYTES * 8);
-      snapshot.mayBreak = true; // until there is enough
+      snapshot.small = true;
     }
     tell("create " + snapshot.name + " of " + devices + ", " + durability);
     try {
@@ -506,7 +506,7 @@ public final class SimRun {
         String more = "/more/" + snapshot.name;
         machine.makeFile(more, MORE_BYTES);
         engine().snapshots.appendStorage(created, machine.path(more), List.of());
-        snapshot.mayBreak = false;
+        snapshot.small = false;
         tell("appended to " + snapshot.name);
       }
     } catch (IOException e) {

@@ -27,6 +27,9 @@ final class SnapshotModel {
   /** It may be EIO by now, for a reason that is known. */
   boolean mayBreak;
 
+  /** It has less storage than it needs, and would break older ones as well. */
+  boolean small;
+
   SnapshotModel(String name, List<String> devices, Durability durability) {
     this.name = name;
     this.devices = devices;
