@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -182,7 +183,7 @@ class TakeHooksTest {
       while (!Files.exists(out())) {
         Thread.onSpinWait();
       }
-      taker.get().interrupt();
+      Objects.requireNonNull(taker.get()).interrupt();
       assertThat(told.get()).as("the interrupt is given back").isTrue();
     }
     assertThat(take(TakeHooks.NONE)).isEmpty();
