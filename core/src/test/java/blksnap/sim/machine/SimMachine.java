@@ -129,13 +129,13 @@ public final class SimMachine {
       return;
     }
     calls++;
-    trace = trace * 31 + call.ordinal();
-    trace = trace * 31 + file.ordinal();
+    trace = trace * 31 + call.name().hashCode();
+    trace = trace * 31 + file.name().hashCode();
     trace = trace * 31 + offset;
     trace = trace * 31 + length;
     onCall.run();
     if (random.nextInt(3) == 0) {
-      Thread.yield();
+      SimScheduler.giveWay();
     }
     Errno errno = faults.next(call, file, random);
     if (errno != null) {
@@ -153,7 +153,7 @@ public final class SimMachine {
       writeBackSome();
     }
     if (random.nextInt(3) == 0) {
-      Thread.yield();
+      SimScheduler.giveWay();
     }
   }
 
@@ -362,7 +362,7 @@ public final class SimMachine {
       int count = random.nextInt(journal.size() + 1);
       journal.subList(0, count).forEach(SimMachine::commit);
     } else {
-      Map<Inode, Map<String, List<Change>>> changes = new IdentityHashMap<>();
+      IdentityHashMap<Inode, Map<String, List<Change>>> changes = new IdentityHashMap<>();
       List<List<Change>> inOrder = new ArrayList<>();
       for (Change change : journal) {
         changes

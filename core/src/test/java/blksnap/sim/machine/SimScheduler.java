@@ -53,6 +53,12 @@ public final class SimScheduler {
     }
   }
 
+  /** Lets another thread go on. */
+  @SuppressWarnings("ThreadPriorityCheck") // the scheduler below is ours
+  public static void giveWay() {
+    Thread.yield();
+  }
+
   /** What a thread does; what it throws is its own affair. */
   public void start(String name, Runnable body) {
     Thread thread =

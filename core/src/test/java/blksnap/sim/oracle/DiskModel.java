@@ -13,7 +13,7 @@ public final class DiskModel {
   static final int REGION_SHIFT = 16;
 
   private static final int BLOCK_SECTORS = 8;
-  private static final int REGION_BLOCKS = 1 << REGION_SHIFT - 12;
+  private static final int REGION_BLOCKS = 1 << (REGION_SHIFT - 12);
 
   final String name;
   final int sectors;

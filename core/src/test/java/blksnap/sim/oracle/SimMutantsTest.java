@@ -37,7 +37,8 @@ class SimMutantsTest {
   /** One replacement in one file. */
   private record Edit(String file, String from, String to) {}
 
-  /** The faults. */
+  /** The faults; what is looked for shows its line ends. */
+  @SuppressWarnings({"ImmutableEnumChecker", "StringConcatToTextBlock"}) // edits is List.of
   enum Mutant {
     MARK_AFTER_WRITE(
         new Edit(

@@ -158,7 +158,7 @@ public final class SimRun {
   private void live(boolean last) {
     End end = End.values()[random.nextInt(10) < 8 ? random.nextInt(2) : 2 + random.nextInt(2)];
     var scheduler = new SimScheduler(random.split());
-    boolean early = !last && random.nextInt(4) != 0 && end.ordinal() <= End.CUT.ordinal();
+    boolean early = !last && random.nextInt(4) != 0 && (end == End.KILL || end == End.CUT);
     long stopAt =
         early ? machine.calls() + (1L << random.nextInt(11)) + random.nextInt(50) : Long.MAX_VALUE;
     machine.onCall(() -> {
@@ -167,7 +167,7 @@ public final class SimRun {
         scheduler.stop();
       }
       if (scheduler.isStopped()) {
-        Thread.yield(); // and never goes on
+        SimScheduler.giveWay(); // and never goes on
       }
     });
     engine = null;
@@ -354,7 +354,7 @@ public final class SimRun {
           int count = random.nextInt(12);
           for (int n = 0; n < count; n++) {
             for (int i = random.nextInt(20); i > 0; i--) {
-              Thread.yield();
+              SimScheduler.giveWay();
             }
             engine().trackers.checkpoint();
           }
@@ -627,7 +627,7 @@ public final class SimRun {
     List<SnapshotModel> taken =
         snapshots.values().stream().filter(s -> s.state == SnapshotModel.State.TAKEN).toList();
     if (taken.isEmpty()) {
-      Thread.yield();
+      SimScheduler.giveWay();
       return;
     }
     SnapshotModel model = any(taken);
