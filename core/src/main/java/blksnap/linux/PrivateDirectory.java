@@ -3,6 +3,7 @@ package blksnap.linux;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -36,8 +37,8 @@ public final class PrivateDirectory {
    *
    * @return whether it was made
    * @throws BlkSnapException {@code EINVAL} for a symbolic link, {@code ENOTDIR} for another file,
-   *     {@code EPERM} when it is another user's; {@code ENOSPC}, {@code EROFS} or {@code EACCES}
-   *     when it cannot be made
+   *     {@code EPERM} when it is another user's; {@code ENOSPC}, {@code EROFS}, {@code EACCES} or
+   *     {@code EIO} when it cannot be made
    */
   public static boolean make(Path directory) throws BlkSnapException {
     try {
@@ -65,7 +66,13 @@ public final class PrivateDirectory {
     if (reason.contains("No space left") || reason.contains("quota")) {
       return Errno.ENOSPC;
     }
-    return reason.contains("Read-only file system") ? Errno.EROFS : Errno.EACCES;
+    if (reason.contains("Read-only file system")) {
+      return Errno.EROFS;
+    }
+    if (reason.contains("Not a directory")) {
+      return Errno.ENOTDIR;
+    }
+    return failure instanceof AccessDeniedException ? Errno.EACCES : Errno.EIO;
   }
 
   private static boolean create(Path directory) throws IOException {
