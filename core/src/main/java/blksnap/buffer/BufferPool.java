@@ -91,7 +91,10 @@ public final class BufferPool implements Closeable {
       throw new IllegalArgumentException(bytes + " bytes are over the pool's " + limitBytes);
     }
     try {
-      pages.acquire(count);
+      // An interrupted thread that need not wait gets on; who waits already goes first.
+      if (pages.hasQueuedThreads() || !pages.tryAcquire(count)) {
+        pages.acquire(count);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new BlkSnapException(Errno.EINTR, "interrupted while waiting for a buffer", e);

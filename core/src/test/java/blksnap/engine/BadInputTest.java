@@ -436,7 +436,9 @@ class BadInputTest {
     Files.move(home, directory.resolve("aside"));
     Files.writeString(home, "in the way");
     Refusals.refused(
-        Errno.ENOTDIR, () -> engine.ask(creation("odd", "new.diff", Optional.empty())), "snapshots");
+        Errno.ENOTDIR,
+        () -> engine.ask(creation("odd", "new.diff", Optional.empty())),
+        "snapshots");
     Files.delete(home);
     Files.move(directory.resolve("aside"), home);
 

@@ -282,7 +282,7 @@ final class PowerCutIT {
       Lab.pause(random.nextInt(300));
       if (snapshots.size() > 3 && random.nextBoolean()) {
         Held gone = snapshots.get(random.nextInt(snapshots.size()));
-        if (gone.destroy == Span.NEVER) {
+        if (gone.destroy.equals(Span.NEVER)) {
           long asked = clock.incrementAndGet();
           gone.destroy = new Span(asked, Stamps.NEVER);
           lab.ok("snapshot", "destroy", gone.name);

@@ -51,7 +51,7 @@ final class StampedDisk {
 
   /** What a block holds next. */
   long nextStamp(int block) {
-    return (long) number << BLOCK_BITS + SEQUENCE_BITS
+    return (long) number << (BLOCK_BITS + SEQUENCE_BITS)
         | (long) block << SEQUENCE_BITS
         | ++sequence[block];
   }
