@@ -70,8 +70,8 @@ final class ResizeIT {
     String generation = lab.ok("cat", "/sys/block/vm1/cbt/generation_id");
     try (NbdSession old = connect()) {
       assertThat(resize("16M")).isEqualTo("vm1\t8388608\t16777216");
-      assertThat(lab.program("nbdinfo", "--size", lab.uri("vm1"))).isEqualTo("16777216");
-      assertThat(lab.program("nbdinfo", "--size", lab.uri("vm1@s"))).isEqualTo("8388608");
+      assertThat(lab.program("nbdinfo", "--size", lab.uri("vm1")).strip()).isEqualTo("16777216");
+      assertThat(lab.program("nbdinfo", "--size", lab.uri("vm1@s")).strip()).isEqualTo("8388608");
       lab.program(
           "qemu-io", "-f", "raw", "-c", "write -P 0x77 15M 1M", "-c", "flush", lab.uri("vm1"));
       old.write(SIZE - MIB, new byte[MIB]);
