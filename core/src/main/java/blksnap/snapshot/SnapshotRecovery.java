@@ -223,7 +223,7 @@ final class SnapshotRecovery {
     try {
       found = factory.recover(snapshot, device, config, powerLost);
     } catch (IOException | RuntimeException e) { // whatever a damaged file makes of itself
-      return lose(snapshot, device, e);
+      return lose(snapshot, device, reason(e, powerLost, area));
     }
     if (record.phase() == SnapshotRecord.Phase.TAKING) {
       return undo(record, attached.get().device(), found);
@@ -233,7 +233,7 @@ final class SnapshotRecovery {
       frozen = openFrozen(store.part(record.id(), device).resolve("frozen"), area);
     } catch (IOException | RuntimeException e) {
       found.close();
-      return lose(snapshot, device, e);
+      return lose(snapshot, device, reason(e, powerLost, area));
     }
     if (!area.syncEach() && powerLost) {
       frozen.lose(POWER_LOST);
@@ -280,10 +280,23 @@ final class SnapshotRecovery {
     throw new BlkSnapException(Errno.EBADMSG, path + " is the frozen change map of another take");
   }
 
+  /** Files that were not promised to survive a power loss are not damaged by it. */
+  private static Exception reason(Exception damage, boolean powerLost, SnapshotRecord.Area area) {
+    return powerLost && !area.syncEach()
+        ? new BlkSnapException(Errno.EIO, POWER_LOST, damage)
+        : damage;
+  }
+
   private SnapshotPart lose(Snapshot snapshot, String device, Exception why) {
     context
         .log()
-        .error("snapshot " + snapshot.name() + ": " + device + " is lost: " + why.getMessage());
+        .error(
+            "snapshot "
+                + snapshot.name()
+                + ": image of "
+                + device
+                + " is lost: "
+                + why.getMessage());
     corruptOlder(device, "a newer snapshot of the device is lost");
     return new SnapshotPart.Lost(device, why instanceof BlkSnapException e ? e.errno() : Errno.EIO);
   }

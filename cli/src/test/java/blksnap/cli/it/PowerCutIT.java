@@ -176,6 +176,11 @@ final class PowerCutIT {
       generations = generations(lab);
       attached = clock.incrementAndGet();
       whileWriting(lab, List.of(0, 1), () -> Lab.pause(500 + random.nextInt(500)));
+      for (TickedDisk disk : disks) {
+        try (NbdSession session = NbdSession.open(lab.nbdSocket(), disk.name())) {
+          disk.flush(session); // a region whose data was not flushed stays open
+        }
+      }
       Lab.until("all regions rest", () -> restingIn(lab.state()));
       Commands.run("sync", "--file-system", scene.file("").toString());
       rested = clock.incrementAndGet();
