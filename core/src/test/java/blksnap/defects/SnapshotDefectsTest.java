@@ -11,7 +11,6 @@ import blksnap.sector.ByteRange;
 import blksnap.sim.World;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
-import blksnap.snapshot.SnapshotPart;
 import blksnap.testing.Bytes;
 import blksnap.testing.TestEngine;
 import java.io.IOException;
@@ -20,6 +19,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,10 +69,10 @@ class SnapshotDefectsTest {
     try (var world = new World(directory)) {
       var vm1 = world.attach("vm1", Bytes.repeated('a', 64 * BLOCK)).device();
       Snapshot snapshot = world.take(Durability.PROCESS, "vm1");
-      world.trackers().resize("vm1", 80 * BLOCK);
+      world.trackers().resize("vm1", OptionalLong.of(80 * BLOCK), true);
       Bytes.write(vm1, 60 * BLOCK, Bytes.repeated('b', 20 * BLOCK));
 
-      var image = ((SnapshotPart.Taken) snapshot.part("vm1").orElseThrow()).image();
+      var image = World.image(snapshot, "vm1");
       assertThat(image.sizeBytes()).isEqualTo(64 * BLOCK);
       assertThat(Bytes.read(image, 0, 64 * BLOCK)).containsOnly('a');
       assertThat(vm1.readMap(map -> map.changedSince(map.previous(), 0, 9)).ranges())

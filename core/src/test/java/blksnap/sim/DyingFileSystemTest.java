@@ -14,7 +14,6 @@ import blksnap.log.LogRing;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
-import blksnap.snapshot.SnapshotPart;
 import blksnap.testing.Bytes;
 import blksnap.testing.Commands;
 import blksnap.testing.LoopDevice;
@@ -66,7 +65,7 @@ class DyingFileSystemTest {
   }
 
   private static BlockDevice image(Snapshot snapshot, String device) {
-    return ((SnapshotPart.Taken) snapshot.part(device).orElseThrow()).image();
+    return World.image(snapshot, device);
   }
 
   private Snapshot takenOnTheDying(String name, String device) throws IOException {

@@ -62,7 +62,7 @@ class FullStorageTest {
   }
 
   private static BlockDevice image(Snapshot snapshot) {
-    return ((SnapshotPart.Taken) snapshot.part("vm1").orElseThrow()).image();
+    return World.image(snapshot, "vm1");
   }
 
   /** Overwrites the whole device, and returns once the storage is full. */

@@ -13,7 +13,6 @@ import blksnap.log.LogRing;
 import blksnap.sector.ByteRange;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
-import blksnap.snapshot.SnapshotPart;
 import blksnap.testing.Bytes;
 import blksnap.testing.Commands;
 import blksnap.testing.LoopDevice;
@@ -64,7 +63,7 @@ class ResizeTest {
   }
 
   private static BlockDevice image(Snapshot snapshot) {
-    return ((SnapshotPart.Taken) snapshot.part("vm1").orElseThrow()).image();
+    return World.image(snapshot, "vm1");
   }
 
   private Path file() {
@@ -185,7 +184,7 @@ class ResizeTest {
         .isOne();
     assertThat(events(loser)).containsExactly(new Event.Corrupted("vm1", Errno.EIO));
     refused(Errno.EIO, () -> Bytes.read(image(loser), 0, BLOCK), "corrupt");
-    var other = ((SnapshotPart.Taken) loser.part("vm2").orElseThrow()).image();
+    var other = World.image(loser, "vm2");
     Bytes.write(vm2, 0, Bytes.repeated('B', SIZE));
     assertThat(Bytes.read(other, 0, SIZE)).containsOnly('A');
     Bytes.write(vm1, 0, Bytes.repeated('c', SIZE / 2));

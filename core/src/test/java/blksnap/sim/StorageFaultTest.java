@@ -11,7 +11,6 @@ import blksnap.eventqueue.EventQueue;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
-import blksnap.snapshot.SnapshotPart;
 import blksnap.testing.Bytes;
 import blksnap.testing.Commands;
 import blksnap.testing.RealClients;
@@ -34,7 +33,7 @@ class StorageFaultTest {
   @TempDir Path directory;
 
   private static BlockDevice image(Snapshot snapshot) {
-    return ((SnapshotPart.Taken) snapshot.part("vm1").orElseThrow()).image();
+    return World.image(snapshot, "vm1");
   }
 
   private static List<Event> events(Snapshot snapshot) {

@@ -9,7 +9,6 @@ import blksnap.eventqueue.Event;
 import blksnap.log.LogRing;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
-import blksnap.snapshot.SnapshotPart;
 import blksnap.testing.Bytes;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -45,7 +44,7 @@ class StorageWatchTest {
   }
 
   private static BlockDevice image(Snapshot snapshot) {
-    return ((SnapshotPart.Taken) snapshot.part("vm1").orElseThrow()).image();
+    return World.image(snapshot, "vm1");
   }
 
   private long errors() {

@@ -1,5 +1,6 @@
 package blksnap.sim;
 
+import blksnap.device.BlockDevice;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffio.DiffIo;
 import blksnap.diffstorage.StorageTable;
@@ -10,6 +11,7 @@ import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotContext;
+import blksnap.snapshot.SnapshotPart;
 import blksnap.snapshot.SnapshotTable;
 import blksnap.tracker.TrackerTable;
 import java.io.Closeable;
@@ -113,6 +115,11 @@ public final class World implements Closeable {
     Path storage = directory.resolve("storage" + storageFiles++ + ".diff");
     return snapshots.create(
         List.of(devices), storage, limit, new SnapshotConfig("", durability, onFull));
+  }
+
+  /** The image of a device in a snapshot that is taken. */
+  public static BlockDevice image(Snapshot snapshot, String device) {
+    return ((SnapshotPart.Taken) snapshot.part(device).orElseThrow()).image();
   }
 
   @Override
