@@ -218,7 +218,7 @@ final class TrackerStore {
     if (intent.regionShift() == shift || !intent.openRanges().isEmpty()) {
       return intent;
     }
-    Path beside = home.resolve("intent.new");
+    Path beside = home.resolve("intent" + StateFile.UNFINISHED);
     Files.deleteIfExists(beside);
     WriteIntent next = WriteIntent.create(beside, intent.capacityBytes(), shift, clock);
     intent.close();
@@ -266,9 +266,10 @@ final class TrackerStore {
       @Override
       public TrackedDevice.Tracking make(TrackedDevice.Tracking before, long newSizeBytes)
           throws IOException {
-        Files.deleteIfExists(home.resolve("cbt.new"));
-        Files.deleteIfExists(home.resolve("intent.new"));
-        TrackedDevice.Tracking next = TrackerStore.this.make(home, newSizeBytes, ".new");
+        Files.deleteIfExists(home.resolve("cbt" + StateFile.UNFINISHED));
+        Files.deleteIfExists(home.resolve("intent" + StateFile.UNFINISHED));
+        TrackedDevice.Tracking next =
+            TrackerStore.this.make(home, newSizeBytes, StateFile.UNFINISHED);
         for (ByteRange range : before.intent().openRanges()) { // not flushed, or not yet durable
           long inside = Math.min(range.length(), newSizeBytes - range.offset());
           if (inside > 0) {
@@ -289,7 +290,9 @@ final class TrackerStore {
       public void commit() throws IOException {
         for (String file : List.of("intent", "cbt")) {
           Files.move(
-              home.resolve(file + ".new"), home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+              home.resolve(file + StateFile.UNFINISHED),
+              home.resolve(file),
+              StandardCopyOption.REPLACE_EXISTING);
         }
         Directories.sync(home);
       }

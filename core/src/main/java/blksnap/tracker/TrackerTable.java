@@ -336,11 +336,6 @@ public final class TrackerTable implements Closeable {
   /** The sizes of a device before and after. */
   public record Resized(long oldBytes, long newBytes) {}
 
-  /** Makes a device as large as is said, whatever that cuts off. */
-  public void resize(String name, long newSizeBytes) throws IOException {
-    resize(name, OptionalLong.of(newSizeBytes), true);
-  }
-
   /**
    * Changes the size of a device and of what is tracked of it. Snapshots keep theirs.
    *

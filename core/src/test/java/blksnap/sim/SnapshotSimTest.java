@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -309,7 +310,7 @@ class SnapshotSimTest {
     if (random.nextBoolean()) {
       size = Math.max(512, size - random.nextInt(8) * 512);
     }
-    world.trackers().resize(device.tracked.name(), size);
+    world.trackers().resize(device.tracked.name(), OptionalLong.of(size), true);
     device.content = Arrays.copyOf(device.content, size);
     device.touched = Arrays.copyOf(device.touched, blocks(size));
     if (size > old) {
