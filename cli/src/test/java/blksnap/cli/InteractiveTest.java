@@ -55,7 +55,7 @@ final class InteractiveTest {
   void cancelsTheLineAtCtrlC() throws Exception {
     var engine = new FakeEngine();
     try (var shell = open(engine)) {
-      shell.awaitPrompt("blksnap> ").type("detach vm1\u0003");
+      shell.awaitPrompt("blksnap> ").type("detach vmx").awaitText("x").type("\u0003");
       shell.awaitPrompt("blksnap> ").type("version\r").awaitText("1.0.0.0");
       shell.awaitPrompt("blksnap> ").type("\u0004");
       assertThat(shell.awaitEnd()).isZero();
