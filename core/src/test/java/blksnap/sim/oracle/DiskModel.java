@@ -120,8 +120,14 @@ public final class DiskModel {
     return versions.get(sector).getLast().value;
   }
 
-  /** A flush that began at {@code start} was acknowledged. */
-  public void flushed(long start) {
+  /**
+   * A flush that began at {@code start} was acknowledged.
+   *
+   * @param anyFailed whether any flush failed so far: after it the kernel knows nothing any more of
+   *     what it lost
+   */
+  public void flushed(long start, boolean anyFailed) {
+    flushesFail |= anyFailed;
     if (flushesFail) {
       return;
     }
@@ -138,10 +144,6 @@ public final class DiskModel {
         floor[i] = 0;
       }
     }
-  }
-
-  public void flushFailed() {
-    flushesFail = true;
   }
 
   /** The process was killed: what is shown must be acknowledged, or was under way. */
