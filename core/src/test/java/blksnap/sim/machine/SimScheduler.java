@@ -27,6 +27,7 @@ public final class SimScheduler {
   private final Map<String, Thread> living = new LinkedHashMap<>();
   private boolean stopped;
   private long steps;
+  private long mostSteps = Long.MAX_VALUE;
 
   public SimScheduler(SplittableRandom random) {
     this.random = random;
@@ -84,6 +85,11 @@ public final class SimScheduler {
     return steps;
   }
 
+  /** {@link #stop}s after as many steps, wherever the threads are then. */
+  public void stopAfter(long most) {
+    mostSteps = most;
+  }
+
   /** All threads stand still for ever, from the next time that the one which runs gives way. */
   public void stop() {
     stopped = true;
@@ -99,6 +105,7 @@ public final class SimScheduler {
       Runnable next = next();
       steps++;
       next.run();
+      stopped |= steps >= mostSteps;
     }
     stopped = true;
   }

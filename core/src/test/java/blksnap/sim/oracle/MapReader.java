@@ -32,7 +32,7 @@ final class MapReader {
         continue;
       }
       IntervalNumbers numbers = taken.frozen().numbers();
-      for (TakeModel from : scene.takes) {
+      for (TakeModel from : List.copyOf(scene.takes)) { // more are made meanwhile
         if (from.disk == until.disk
             && !from.disk.isUnreliable()
             && !scene.marksLost

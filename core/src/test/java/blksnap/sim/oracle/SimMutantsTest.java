@@ -2,22 +2,9 @@ package blksnap.sim.oracle;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
-import java.io.IOException;
-import java.io.StringWriter;
-import java.lang.reflect.InvocationTargetException;
-import java.net.URL;
-import java.net.URLClassLoader;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
-import java.util.TreeMap;
-import javax.tools.JavaCompiler;
-import javax.tools.StandardJavaFileManager;
-import javax.tools.ToolProvider;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,8 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * fails, so that none of them is lost when the code changes.
  */
 class SimMutantsTest {
-  private static final Path SOURCES = Path.of("src", "main", "java", "blksnap");
-  private static final long RUNS = 1_500;
+  static final long RUNS = 1_500;
 
   @TempDir Path classes;
 
@@ -132,90 +118,21 @@ class SimMutantsTest {
   @ParameterizedTest
   @EnumSource
   void findsAFaultThatWasPutIn(Mutant mutant) throws Exception {
-    Map<String, String> sources = new TreeMap<>();
+    var engine = new ChangedEngine(classes);
     for (Edit edit : mutant.edits) {
-      String source = sources.containsKey(edit.file) ? sources.get(edit.file) : source(edit.file);
-      assertThat(Objects.requireNonNull(source).split(java.util.regex.Pattern.quote(edit.from), -1))
+      String source = engine.source(edit.file);
+      assertThat(source.split(Pattern.quote(edit.from), -1))
           .as("places of the fault in %s", edit.file)
           .hasSize(2);
-      sources.put(edit.file, source.replace(edit.from, edit.to));
+      engine.change(edit.file, source.replace(edit.from, edit.to));
     }
-    compile(sources);
-    assertThat(firstFailure(RUNS)).as("what %s breaks", mutant).isNotEmpty();
+    assertThat(engine.firstFailure(0, RUNS)).as("what %s breaks", mutant).isNotEmpty();
   }
 
   @Test
   void findsNothingWhereNothingWasPutIn() throws Exception {
-    compile(Map.of("cbt/WriteIntent.java", source("cbt/WriteIntent.java")));
-    assertThat(firstFailure(60)).isEmpty();
-  }
-
-  private static String source(String file) throws IOException {
-    return Files.readString(SOURCES.resolve(file));
-  }
-
-  private void compile(Map<String, String> sources) throws IOException {
-    JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
-    List<Path> files = new ArrayList<>();
-    for (Map.Entry<String, String> source : sources.entrySet()) {
-      Path file = classes.resolve("source").resolve(source.getKey());
-      Files.createDirectories(Objects.requireNonNull(file.getParent()));
-      files.add(Files.writeString(file, source.getValue()));
-    }
-    var said = new StringWriter();
-    try (StandardJavaFileManager manager = compiler.getStandardFileManager(null, null, null)) {
-      boolean done =
-          compiler
-              .getTask(
-                  said,
-                  manager,
-                  null,
-                  List.of(
-                      "-proc:none",
-                      "-nowarn",
-                      "-d",
-                      classes.toString(),
-                      "-cp",
-                      System.getProperty("java.class.path")),
-                  null,
-                  manager.getJavaFileObjectsFromPaths(files))
-              .call();
-      assertThat(done).as(said.toString()).isTrue();
-    }
-  }
-
-  /** Runs the simulation on classes of its own: the changed ones, and for the rest ours anew. */
-  private String firstFailure(long runs) throws Exception {
-    List<URL> places = new ArrayList<>();
-    places.add(classes.toUri().toURL());
-    for (String place : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
-      places.add(Path.of(place).toUri().toURL());
-    }
-    try (var loader = new OwnClasses(places)) {
-      Class<?> simulation = loader.loadClass(SimRuns.class.getName());
-      assertThat(simulation).isNotSameAs(SimRuns.class);
-      return (String)
-          simulation.getMethod("firstFailure", long.class, long.class).invoke(null, 0L, runs);
-    } catch (InvocationTargetException e) {
-      throw new AssertionError("the simulation itself failed", e);
-    }
-  }
-
-  /** Loads what is ours itself, whatever the loader above has already. */
-  private static final class OwnClasses extends URLClassLoader {
-    OwnClasses(List<URL> places) {
-      super(places.toArray(URL[]::new), SimMutantsTest.class.getClassLoader());
-    }
-
-    @Override
-    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-      if (!name.startsWith("blksnap.")) {
-        return super.loadClass(name, resolve);
-      }
-      synchronized (getClassLoadingLock(name)) {
-        Class<?> loaded = findLoadedClass(name);
-        return loaded == null ? findClass(name) : loaded;
-      }
-    }
+    var engine = new ChangedEngine(classes);
+    engine.change("cbt/WriteIntent.java", engine.source("cbt/WriteIntent.java"));
+    assertThat(engine.firstFailure(0, 60)).isEmpty();
   }
 }

@@ -53,10 +53,14 @@ public final class SimRun {
             scene.random.nextInt(10) < 8 ? scene.random.nextInt(2) : 2 + scene.random.nextInt(2)];
     var scheduler = new SimScheduler(scene.random.split());
     boolean early = !last && scene.random.nextInt(4) != 0 && (end == End.KILL || end == End.CUT);
+    boolean inACall = early && scene.random.nextBoolean();
     long stopAt =
-        early
+        inACall
             ? scene.machine.calls() + (1L << scene.random.nextInt(11)) + scene.random.nextInt(50)
             : Long.MAX_VALUE;
+    if (early && !inACall) {
+      scheduler.stopAfter(scene.random.nextLong(1L << (8 + scene.random.nextInt(9))));
+    }
     scene.machine.onCall(() -> {
       if (scene.machine.calls() >= stopAt && !scheduler.isStopped()) {
         scene.tell("stopped in a call of " + Thread.currentThread().getName());
