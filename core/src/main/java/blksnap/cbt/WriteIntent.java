@@ -37,6 +37,12 @@ public final class WriteIntent implements Closeable {
   /** How long a lease is from the moment it is renewed. */
   static final long LEASE_MILLIS = 30_000;
 
+  /**
+   * After how many checkpoints without a write a region asks for a flush. By then the kernel writes
+   * such data back by itself, so that the flush costs little.
+   */
+  static final int CHECKPOINTS_TO_FLUSH = 6;
+
   /** A write that begins must have at least so much of the lease before it. */
   static final long LEASE_MARGIN_MILLIS = 10_000;
 
@@ -60,7 +66,10 @@ public final class WriteIntent implements Closeable {
   /** Regions written since the last checkpoint; set by writers, taken by the checkpoint. */
   private final byte[] touched;
 
-  /** Guards the bytes of the file and the fields below; not held while syncing. */
+  /** For how many checkpoints a region that is not flushed has rested. */
+  private final byte[] rests;
+
+  /** Guards the bytes of the file, {@link #rests} and the fields below; not held while syncing. */
   private final ReentrantLock lock = new ReentrantLock();
 
   private final Condition ended = lock.newCondition();
@@ -73,6 +82,7 @@ public final class WriteIntent implements Closeable {
   private boolean running;
   private @Nullable BlkSnapException failure;
   private int notClosed;
+  private boolean flushDue;
 
   /** Read without the lock by writers. */
   private volatile long leaseMillis;
@@ -82,6 +92,7 @@ public final class WriteIntent implements Closeable {
     this.clock = clock;
     this.states = new byte[file.regions()];
     this.touched = new byte[file.regions()];
+    this.rests = new byte[file.regions()];
     this.unflushed = new UnflushedRegions(file.regions());
     this.leaseMillis = file.leaseMillis();
   }
@@ -286,14 +297,19 @@ public final class WriteIntent implements Closeable {
         return false;
       }
       boolean used = goodCount < endedCount;
+      flushDue = false;
       for (int region = 0; region < states.length; region++) {
         if (states[region] == OPEN) {
           if ((byte) BYTES.getAndSet(touched, region, (byte) 0) != 0) {
             used = true;
+            rests[region] = 0;
           } else if (unflushed.isClean(region)) {
             rested.add(region);
             BYTES.setVolatile(states, region, CLOSED);
             notClosed--;
+          } else if (++rests[region] >= CHECKPOINTS_TO_FLUSH) {
+            rests[region] = 0; // should the flush fail, the next one is tried later
+            flushDue = true;
           }
         }
       }
@@ -310,6 +326,19 @@ public final class WriteIntent implements Closeable {
     lock.lock();
     try {
       return notClosed > 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Whether the last checkpoint found regions that nobody writes to and nobody flushes: a flush of
+   * the device would let the next one close them.
+   */
+  public boolean flushDue() {
+    lock.lock();
+    try {
+      return flushDue;
     } finally {
       lock.unlock();
     }

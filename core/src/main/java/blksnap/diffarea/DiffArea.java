@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
+import java.util.function.LongConsumer;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -544,6 +545,11 @@ public final class DiffArea implements Closeable {
     if (location != Location.ZEROES) {
       storages.find(location).ifPresent(in -> in.adopt(location, 1));
     }
+  }
+
+  /** What was written to the image: the number of each 4 KiB block. */
+  public void forEachWritten(LongConsumer action) {
+    privateBlocks.forEach((block, location, checksum) -> action.accept(block));
   }
 
   /** Makes its mappings so far durable. */

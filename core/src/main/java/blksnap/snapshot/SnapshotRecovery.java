@@ -6,6 +6,7 @@ import blksnap.diffarea.AreaChain;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
 import blksnap.diffstorage.DiffStorage;
+import blksnap.diffstorage.Location;
 import blksnap.diffstorage.StorageListener;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -101,6 +102,9 @@ final class SnapshotRecovery {
       if (f.isLeaving()) {
         finish(f).ifPresent(standing::add);
       } else {
+        if (powerLost(f.record)) {
+          markWritten(f);
+        }
         standing.add(f.snapshot);
         context.log().info("snapshot " + f.snapshot.name() + ": found again, " + f.record.phase());
       }
@@ -217,7 +221,7 @@ final class SnapshotRecovery {
     if (!area.logged()) {
       return new SnapshotPart.Lost(device, Errno.ENODATA); // it was to live in memory only
     }
-    boolean powerLost = !record.bootId().equals(Machine.of(context.directory()).bootId());
+    boolean powerLost = powerLost(record);
     AreaConfig config = factory.config(snapshot, device, area);
     DiffArea found;
     try {
@@ -315,6 +319,24 @@ final class SnapshotRecovery {
     for (TrackerTable.Attached attached : context.trackers().all()) {
       for (DiffArea area : attached.device().chain().areas()) {
         area.claimBlocks(attached.device().chain().olderThan(area));
+      }
+    }
+  }
+
+  private boolean powerLost(SnapshotRecord record) throws IOException {
+    return !record.bootId().equals(Machine.of(context.directory()).bootId());
+  }
+
+  /** What was written to images is as durable as its mapping; its marks in frozen maps are not. */
+  private void markWritten(Found found) throws IOException {
+    for (SnapshotPart part : found.parts) {
+      if (part instanceof SnapshotPart.Taken taken) {
+        TrackedDevice device = context.trackers().find(part.device()).device();
+        List<Long> blocks = new ArrayList<>();
+        taken.area().forEachWritten(blocks::add);
+        for (long block : blocks) {
+          device.markFrozen(taken.frozen(), block << Location.BLOCK_SHIFT, Location.BLOCK_BYTES);
+        }
       }
     }
   }

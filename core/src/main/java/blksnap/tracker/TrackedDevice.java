@@ -273,6 +273,14 @@ public final class TrackedDevice implements BlockDevice {
   @Override
   public void flush() throws IOException {
     long start = stat.begin();
+    try {
+      flushOriginal();
+    } finally {
+      stat.end(DeviceStat.Kind.FLUSH, 0, start);
+    }
+  }
+
+  private void flushOriginal() throws IOException {
     WriteIntent intent = tracking.intent;
     int flush = intent.flushBegins();
     boolean flushed = false;
@@ -286,7 +294,6 @@ public final class TrackedDevice implements BlockDevice {
       });
     } finally {
       intent.flushEnds(flush, flushed);
-      stat.end(DeviceStat.Kind.FLUSH, 0, start);
     }
   }
 
@@ -458,6 +465,11 @@ public final class TrackedDevice implements BlockDevice {
    */
   public void markImage(CbtSnapshot frozen, long offset, long length) throws IOException {
     markChanged(offset, length);
+    markFrozen(frozen, offset, length);
+  }
+
+  /** Of {@link #markImage} what concerns frozen maps, whose marks a power loss may have taken. */
+  public void markFrozen(CbtSnapshot frozen, long offset, long length) throws IOException {
     boolean reached = false;
     for (CbtSnapshot map : frozenMaps) {
       reached |= map == frozen;
@@ -607,27 +619,37 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   /**
-   * Makes marks durable and closes regions that rested. A failure leaves them open, and is logged
-   * when it is the first.
+   * Makes marks durable and closes regions that rested; flushes the device when nobody else has for
+   * long. A failure leaves them open, and is logged when it is the first.
    *
    * @return whether another checkpoint is due
    */
   public boolean checkpoint() {
-    checkpointLock.lock();
     try {
-      boolean due = !closed && tracking.intent.checkpoint(tracking.map);
+      boolean due = checkpointMap();
+      if (tracking.intent.flushDue() && !closed) {
+        flushOriginal(); // not under the lock, for which a take would wait
+      }
       if (checkpointFailed.compareAndSet(true, false)) {
         log.info("device " + name + ": checkpoints succeed again");
       }
+      return due;
+    } catch (IOException | InternalError e) {
+      if (!closed && checkpointFailed.compareAndSet(false, true)) {
+        log.error("device " + name + ": checkpoint failed: " + e.getMessage());
+      }
+      return true;
+    }
+  }
+
+  private boolean checkpointMap() throws IOException {
+    checkpointLock.lock();
+    try {
+      boolean due = !closed && tracking.intent.checkpoint(tracking.map);
       if (intentFailed.compareAndSet(true, false)) {
         log.info("device " + name + ": change marks are safe from a power loss again");
       }
       return due;
-    } catch (IOException | InternalError e) {
-      if (checkpointFailed.compareAndSet(false, true)) {
-        log.error("device " + name + ": checkpoint failed: " + e.getMessage());
-      }
-      return true;
     } finally {
       checkpointLock.unlock();
     }

@@ -144,6 +144,32 @@ class WriteIntentTest {
   }
 
   @Test
+  void whatNobodyFlushesAsksForAFlushWhenItHasRestedLong() throws IOException {
+    write(0, 512);
+    write(3 * REGION, 512);
+    flush();
+    write(0, 512);
+    for (int i = 0; i < WriteIntent.CHECKPOINTS_TO_FLUSH; i++) {
+      assertThat(intent.flushDue()).isFalse();
+      intent.checkpoint(map); // the first one finds that it was written
+      if (i == 1) {
+        write(0, 512); // and it begins to rest anew
+      }
+    }
+    assertThat(intent.flushDue()).isFalse();
+    assertThat(intent.openRanges()).containsExactly(region(0));
+    intent.checkpoint(map);
+    intent.checkpoint(map);
+    assertThat(intent.flushDue()).isFalse();
+    intent.checkpoint(map);
+    assertThat(intent.flushDue()).isTrue();
+    flush();
+    assertThat(intent.checkpoint(map)).isFalse();
+    assertThat(intent.flushDue()).isFalse();
+    assertThat(intent.openRanges()).isEmpty();
+  }
+
+  @Test
   void aRegionThatWasClosedWhileItWasWrittenIsOpenAgainBeforeTheWriteIsAnswered()
       throws IOException {
     write(REGION, 1);
