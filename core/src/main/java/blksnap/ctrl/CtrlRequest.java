@@ -7,7 +7,8 @@ import java.util.OptionalLong;
 
 /**
  * Everything that can be asked of an engine. A snapshot is named by its UUID or its name, wherever
- * {@code id} stands. A device is named by its name.
+ * {@code id} stands. A device is named by its name. The start of either will do where only one
+ * begins with it.
  */
 public sealed interface CtrlRequest {
   /** Most ranges or bytes in one page of a change map. */

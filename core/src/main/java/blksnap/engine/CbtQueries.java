@@ -112,15 +112,17 @@ final class CbtQueries {
     return number;
   }
 
-  private static int parse(String text) throws BlkSnapException {
+  private int parse(String text) throws BlkSnapException {
     try {
       int number = Integer.parseInt(text);
       if (number >= 0 && number <= 255) {
         return number;
       }
     } catch (NumberFormatException e) {
-      throw new BlkSnapException(
-          Errno.ESRCH, "there is no snapshot '" + text + "', and it is no number", e);
+      var refusal =
+          new BlkSnapException(
+              Errno.ESRCH, "there is no snapshot '" + text + "', and it is no number", e);
+      throw snapshots.hint(text).map(refusal::withHint).orElse(refusal);
     }
     throw new BlkSnapException(Errno.EINVAL, "a snapshot number is from 0 to 255, not " + text);
   }

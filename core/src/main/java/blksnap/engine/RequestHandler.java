@@ -28,10 +28,22 @@ final class RequestHandler implements CtrlHandler {
 
   private final EngineParts parts;
   private final Unloader unloader;
+  private final Names names;
 
   RequestHandler(EngineParts parts, Unloader unloader) {
     this.parts = parts;
     this.unloader = unloader;
+    this.names = new Names(this::deviceNames, this::snapshotNames);
+  }
+
+  private List<String> deviceNames() {
+    return parts.trackers().all().stream().map(TrackerTable.Attached::name).toList();
+  }
+
+  private List<Names.SnapshotName> snapshotNames() {
+    return parts.snapshots().all().stream()
+        .map(snapshot -> new Names.SnapshotName(snapshot.id(), snapshot.name()))
+        .toList();
   }
 
   @Override
@@ -41,7 +53,7 @@ final class RequestHandler implements CtrlHandler {
           Errno.ESHUTDOWN, "the engine is " + parts.initState().text() + ", not live");
     }
     try {
-      return answer(request);
+      return answer(names.whole(request));
     } catch (BlkSnapException e) {
       throw e;
     } catch (IOException e) { // of the state directory, which knows no errno

@@ -13,8 +13,8 @@ public final class NearMiss {
   /**
    * The word most like {@code typed}, if any is like it: at most a third of its letters, and at
    * least one, may be wrong, missing, too many or swapped with a neighbour; upper and lower case
-   * are alike. The first of equals wins. A word that begins with what was typed, three letters at
-   * least, is like it as well.
+   * are alike. Words without a letter in common are never alike. The first of equals wins. A word
+   * that begins with what was typed, three letters at least, is like it as well.
    */
   public static Optional<String> of(String typed, Iterable<String> words) {
     String wanted = typed.toLowerCase(Locale.ROOT);
@@ -29,12 +29,18 @@ public final class NearMiss {
       }
       String known = word.toLowerCase(Locale.ROOT);
       int distance = wanted.length() >= 3 && known.startsWith(wanted) ? 1 : distance(wanted, known);
-      if (distance < bestDistance) {
+      boolean common = distance < Math.max(wanted.length(), known.length());
+      if (common && distance < bestDistance) {
         best = Optional.of(word);
         bestDistance = distance;
       }
     }
     return best;
+  }
+
+  /** The end of a hint: what was probably meant; nothing when no word is like it. */
+  public static Optional<String> hint(String typed, Iterable<String> words) {
+    return of(typed, words).map(word -> "did you mean '" + word + "'?");
   }
 
   /** Edits (replace, insert, remove, swap neighbours) that make one word of the other. */

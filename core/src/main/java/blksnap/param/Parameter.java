@@ -2,7 +2,9 @@ package blksnap.param;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.NearMiss;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The seven parameters of the kernel module, with their names, defaults and meanings, and one of
@@ -129,8 +131,12 @@ public enum Parameter {
     }
     throw new BlkSnapException(Errno.ENOENT, "there is no parameter '" + key + "'")
         .withHint(
-            "the parameters are "
-                + String.join(", ", Arrays.stream(values()).map(Parameter::key).toList()));
+            NearMiss.hint(key, keys())
+                .orElseGet(() -> "the parameters are " + String.join(", ", keys())));
+  }
+
+  private static List<String> keys() {
+    return Arrays.stream(values()).map(Parameter::key).toList();
   }
 
   /**

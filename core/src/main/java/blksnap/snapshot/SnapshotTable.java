@@ -6,6 +6,7 @@ import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.StorageListener;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.NearMiss;
 import blksnap.eventqueue.Event;
 import blksnap.eventqueue.EventQueue;
 import blksnap.linux.Machine;
@@ -257,9 +258,17 @@ public final class SnapshotTable {
    * @throws BlkSnapException {@code ESRCH} when there is none
    */
   public Snapshot find(String nameOrId) throws BlkSnapException {
-    return lookup(nameOrId)
-        .orElseThrow(
-            () -> new BlkSnapException(Errno.ESRCH, "there is no snapshot '" + nameOrId + "'"));
+    return lookup(nameOrId).orElseThrow(() -> unknown(nameOrId));
+  }
+
+  private BlkSnapException unknown(String nameOrId) {
+    var refusal = new BlkSnapException(Errno.ESRCH, "there is no snapshot '" + nameOrId + "'");
+    return hint(nameOrId).map(refusal::withHint).orElse(refusal);
+  }
+
+  /** Which snapshot was probably meant by a name that is none. */
+  public Optional<String> hint(String name) {
+    return NearMiss.hint(name, all().stream().map(Snapshot::name).toList());
   }
 
   public Optional<Snapshot> lookup(String nameOrId) {

@@ -5,7 +5,6 @@ import blksnap.error.Errno;
 import blksnap.error.NearMiss;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /** Walks a {@link StatusNode} that was fetched; {@link LiveTree} is the engine's side. */
 public final class StatusTree {
@@ -72,8 +71,7 @@ public final class StatusTree {
     String wanted = path.parts().get(depth);
     var refusal =
         new BlkSnapException(Errno.ENOENT, "there is no '" + wanted + "' in " + path.first(depth));
-    Optional<String> near = NearMiss.of(wanted, names);
-    return near.isPresent() ? refusal.withHint("did you mean '" + near.get() + "'?") : refusal;
+    return NearMiss.hint(wanted, names).map(refusal::withHint).orElse(refusal);
   }
 
   static BlkSnapException notDirectory(StatusPath path) {

@@ -4,6 +4,7 @@ import blksnap.cbt.WriteStamps;
 import blksnap.device.FileBlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.error.NearMiss;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.log.LogRing;
@@ -262,7 +263,8 @@ public final class TrackerTable implements Closeable {
   public Attached find(String name) throws BlkSnapException {
     Attached found = attached.get(name);
     if (found == null) {
-      throw TrackerStore.unknown(name);
+      BlkSnapException refusal = TrackerStore.unknown(name);
+      throw NearMiss.hint(name, attached.keySet()).map(refusal::withHint).orElse(refusal);
     }
     return found;
   }

@@ -34,6 +34,18 @@ final class NearMissTest {
   }
 
   @Test
+  void findsNoShortWordThatHasNoLetterInCommon() {
+    assertThat(NearMiss.of("x", List.of("y", "q"))).isEmpty();
+    assertThat(NearMiss.of("x", List.of("y", "xy"))).contains("xy");
+  }
+
+  @Test
+  void saysItAsAQuestion() {
+    assertThat(NearMiss.hint("atach", WORDS)).contains("did you mean 'attach'?");
+    assertThat(NearMiss.hint("mount", WORDS)).isEmpty();
+  }
+
+  @Test
   void leavesOutWordsThatAreTooLongToCompare() {
     String word = "x".repeat(NearMiss.MAX_WORD_CHARS);
     assertThat(NearMiss.of(word, List.of(word))).contains(word);

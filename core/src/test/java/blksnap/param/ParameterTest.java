@@ -41,12 +41,20 @@ class ParameterTest {
   }
 
   @Test
-  void isNotFoundByAnotherNameAndTheHintListsThemAll() {
+  void isNotFoundByAnotherNameAndTheHintTellsTheNearest() {
     var refused =
         catchThrowableOfType(BlkSnapException.class, () -> Parameter.named("chunk_minimum"));
 
     assertThat(refused.errno()).isEqualTo(Errno.ENOENT);
     assertThat(refused.sentence()).contains("'chunk_minimum'");
+    assertThat(refused.hint()).isEqualTo("did you mean 'chunk_minimum_shift'?");
+  }
+
+  @Test
+  void isNotFoundByANameLikeNoneAndTheHintListsThemAll() {
+    var refused = catchThrowableOfType(BlkSnapException.class, () -> Parameter.named("speed"));
+
+    assertThat(refused.errno()).isEqualTo(Errno.ENOENT);
     assertThat(refused.hint())
         .contains(Arrays.stream(Parameter.values()).map(Parameter::key).toList());
   }
