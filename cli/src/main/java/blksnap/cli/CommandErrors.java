@@ -5,8 +5,8 @@ import blksnap.cli.command.ExitCodes;
 import blksnap.cli.output.Failure;
 import blksnap.cli.output.OutputFormat;
 import blksnap.error.Errno;
-import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -79,11 +79,15 @@ final class CommandErrors implements IExecutionExceptionHandler, IParameterExcep
   }
 
   private static String hint(ParameterException thrown, String otherwise) {
-    if (thrown instanceof UnmatchedArgumentException unmatched) {
-      List<String> suggestions = unmatched.getSuggestions();
-      if (!suggestions.isEmpty()) {
-        return "did you mean " + suggestions.getFirst() + "?";
-      }
+    if (thrown instanceof UnmatchedArgumentException unmatched
+        && !unmatched.getUnmatched().isEmpty()) {
+      String word = unmatched.getUnmatched().getFirst();
+      CommandSpec spec = thrown.getCommandLine().getCommandSpec();
+      Optional<String> suggestion =
+          unmatched.isUnknownOption()
+              ? Suggestions.option(spec, word)
+              : Suggestions.command(spec, word);
+      return suggestion.orElse(otherwise);
     }
     return otherwise;
   }

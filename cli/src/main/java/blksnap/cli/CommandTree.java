@@ -164,6 +164,7 @@ public final class CommandTree {
     }
     CommandSpec spec = CommandSpec.create().name(name);
     spec.usageMessage().description(groupDescription(name)).synopsisSubcommandLabel("COMMAND");
+    spec.usageMessage().footer(groupExamples(name));
     var group = new CommandLine(spec);
     root.addSubcommand(name, group);
     return group;
@@ -174,6 +175,28 @@ public final class CommandTree {
       case "param" -> "Show and change the parameters.";
       case "cbt" -> "Changed block tracking: what changed on a device since when.";
       case "snapshot" -> "Create, take, read and destroy snapshots.";
+      default -> throw new IllegalArgumentException("no group " + name);
+    };
+  }
+
+  private static String[] groupExamples(String name) {
+    return switch (name) {
+      case "param" ->
+          new String[] {
+            "", "Examples:", "  blksnap param list", "  blksnap param set chunk_minimum_shift 20"
+          };
+      case "cbt" ->
+          new String[] {
+            "", "Examples:", "  blksnap cbt info vm1", "  blksnap cbt map vm1 --since monday"
+          };
+      case "snapshot" ->
+          new String[] {
+            "",
+            "Examples:",
+            "  blksnap snapshot create vm1 --storage /var/tmp --name monday --take",
+            "  blksnap snapshot list",
+            "  blksnap snapshot destroy monday"
+          };
       default -> throw new IllegalArgumentException("no group " + name);
     };
   }

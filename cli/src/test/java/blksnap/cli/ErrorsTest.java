@@ -108,9 +108,16 @@ final class ErrorsTest {
       quoteCharacter = '"',
       textBlock =
           """
-          snapsho                       | unknown command 'snapsho' | did you mean snapshot?
-          snapshot tak x                | unknown command 'tak' | did you mean take?
-          devices --outptu json         | unknown option '--outptu' | did you mean --output?
+          snapsho                       | unknown command 'snapsho' | did you mean 'snapshot'?
+          snapshot tak x                | unknown command 'tak' | did you mean 'take'?
+          take monday                   | unknown command 'take' | did you mean 'snapshot take'?
+          list                          | unknown command 'list' | did you mean 'param list' or 'snapshot list'?
+          backup                        | unknown command 'backup' | 'blksnap --help' says what it takes
+          x                             | unknown command 'x' | 'blksnap --help' says what it takes
+          devices --outptu json         | unknown option '--outptu' | did you mean '--output'?
+          devices --outptu=json         | unknown option '--outptu=json' | did you mean '--output'?
+          devices -x                    | unknown option '-x' | 'blksnap devices --help' says what it takes
+          unload --fast                 | unknown option '--fast' | 'blksnap unload --help' says what it takes
           devices extra                 | one argument too many: 'extra' | 'blksnap devices --help' says what it takes
           detach                        | missing required parameter: 'DEVICE' | 'blksnap detach --help' says what it takes
           snapshot                      | missing required subcommand | 'blksnap snapshot --help' says what it takes
@@ -127,7 +134,7 @@ final class ErrorsTest {
           load --embedded               | --embedded engines live for one command: load starts one that stays | 'blksnap load --help' says what it takes
           devices -o xml                | invalid value for option '--output': 'xml' is not one of table, json, plain | 'blksnap devices --help' says what it takes
           completion fish               | invalid value for positional parameter at index 0 (SHELL): 'fish' is not one of bash, zsh | 'blksnap completion --help' says what it takes
-          help detahc                   | unknown command 'detahc' | did you mean detach?
+          help detahc                   | unknown command 'detahc' | did you mean 'detach'?
           """)
   void endsWithTwoAndAsksNothingWhenTheLineIsWrong(String line, String sentence, String hint) {
     var engine = new FakeEngine();

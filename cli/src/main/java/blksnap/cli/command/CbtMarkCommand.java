@@ -12,7 +12,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "mark",
     description = "Mark sectors of a device as changed, so that the next increment carries them.",
-    footer = {"", "Examples:", "  blksnap cbt mark vm1 0:2048 409600:8"})
+    footer = {"", "Examples:", "  blksnap cbt mark vm1 0:2048 200M:4K"})
 public final class CbtMarkCommand implements Callable<Integer> {
   private final CommandContext context;
 
@@ -24,7 +24,7 @@ public final class CbtMarkCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = Labels.RANGE,
       converter = SectorRangeConverter.class,
-      description = "First sector and number of sectors, of 512 bytes.")
+      description = "First sector and number of sectors, of 512 bytes; or sizes with K, M, G or T.")
   private List<SectorRange> ranges = List.of();
 
   public CbtMarkCommand(CommandContext context) {

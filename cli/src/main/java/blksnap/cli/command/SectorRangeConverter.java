@@ -6,9 +6,12 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Sectors as a user types them, {@code SECTOR:COUNT}, both decimal. */
+/**
+ * Sectors as a user types them, {@code SECTOR:COUNT}: both are numbers of sectors, or sizes with a
+ * unit that are whole sectors, as in {@code 1M:4096s}.
+ */
 final class SectorRangeConverter implements ITypeConverter<SectorRange> {
-  private static final Pattern FORM = Pattern.compile("([0-9]+):([0-9]+)");
+  private static final Pattern FORM = Pattern.compile("([0-9]+[a-zA-Z]*):([0-9]+[a-zA-Z]*)");
 
   @Override
   public SectorRange convert(String text) {
@@ -17,11 +20,23 @@ final class SectorRangeConverter implements ITypeConverter<SectorRange> {
       throw new TypeConversionException("'" + text + "' is not of the form SECTOR:COUNT");
     }
     try {
-      return new SectorRange(Long.parseLong(form.group(1)), Long.parseLong(form.group(2)));
+      return new SectorRange(sectors(form.group(1)), sectors(form.group(2)));
     } catch (NumberFormatException e) {
       throw new TypeConversionException("'" + text + "' ends beyond 2^63 bytes");
     } catch (IllegalArgumentException e) {
       throw new TypeConversionException("'" + text + "': " + e.getMessage());
     }
+  }
+
+  private static long sectors(String text) {
+    if (Character.isDigit(text.charAt(text.length() - 1))) {
+      return Long.parseLong(text);
+    }
+    long bytes = ByteSize.parse(text).bytes();
+    if (bytes % SectorRange.SECTOR_BYTES != 0) {
+      throw new TypeConversionException(
+          "'" + text + "' is not a multiple of " + SectorRange.SECTOR_BYTES + " bytes");
+    }
+    return bytes / SectorRange.SECTOR_BYTES;
   }
 }

@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  blksnap snapshot append-storage monday /var/tmp/more.diff",
-      "  blksnap snapshot append-storage monday /dev/vg0/spare --range 2048:4194304"
+      "  blksnap snapshot append-storage monday /dev/vg0/spare --range 2048:2G"
     })
 public final class SnapshotAppendStorageCommand implements Callable<Integer> {
   private final CommandContext context;
@@ -34,7 +34,8 @@ public final class SnapshotAppendStorageCommand implements Callable<Integer> {
       names = "--range",
       paramLabel = Labels.RANGE,
       converter = SectorRangeConverter.class,
-      description = "Use only these sectors of it; may be given more than once.")
+      description =
+          "Use only these sectors of it, or sizes with K, M, G or T; may be given more than once.")
   private List<SectorRange> ranges = List.of();
 
   public SnapshotAppendStorageCommand(CommandContext context) {
