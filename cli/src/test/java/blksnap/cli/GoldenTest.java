@@ -1,0 +1,161 @@
+package blksnap.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.Defaults;
+import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.FakeEngine;
+import blksnap.ctrl.CtrlHandler;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+
+/**
+ * What every command prints, whole, in each of the three forms: one file a command in {@code
+ * src/test/resources/golden}. {@code -Dblksnap.golden=DIRECTORY} writes what they should be there.
+ */
+final class GoldenTest {
+  private static final Path FILES = Path.of("src/test/resources/golden").toAbsolutePath();
+  private static final List<String> FORMS = List.of("table", "plain", "json");
+
+  /** The lines that are run of each command; words have no blanks. */
+  private static final Map<String, List<String>> LINES =
+      Map.ofEntries(
+          Map.entry("attach", List.of("attach vm1.img", "attach /srv/vm1.img --name vm1")),
+          Map.entry("cat", List.of("cat /sys/module/blksnap/parameters/chunk_minimum_shift")),
+          Map.entry("cbt info", List.of("cbt info vm1")),
+          Map.entry("cbt map", List.of("cbt map vm1 --since 3", "cbt map vm1 --raw %DIR%/map")),
+          Map.entry("cbt mark", List.of("cbt mark vm1 0:8")),
+          Map.entry("detach", List.of("detach vm1")),
+          Map.entry("devices", List.of("devices")),
+          Map.entry("dmesg", List.of("dmesg")),
+          Map.entry("modinfo", List.of("modinfo")),
+          Map.entry("param get", List.of("param get chunk_minimum_shift")),
+          Map.entry("param list", List.of("param list")),
+          Map.entry("param set", List.of("param set chunk_minimum_shift 20")),
+          Map.entry("resize", List.of("resize vm1 20G")),
+          Map.entry("snapshot add", List.of("snapshot add monday vm2")),
+          Map.entry("snapshot append-storage", List.of("snapshot append-storage monday x")),
+          Map.entry(
+              "snapshot create",
+              List.of(
+                  "snapshot create vm1 --storage s",
+                  "snapshot create vm1 --storage s --take --freeze /srv")),
+          Map.entry("snapshot destroy", List.of("snapshot destroy monday")),
+          Map.entry("snapshot images", List.of("snapshot images monday")),
+          Map.entry("snapshot info", List.of("snapshot info monday")),
+          Map.entry("snapshot list", List.of("snapshot list")),
+          Map.entry(
+              "snapshot take", List.of("snapshot take monday", "snapshot take monday --post true")),
+          Map.entry("snapshot wait", List.of("snapshot wait monday")),
+          Map.entry("snapshot watch", List.of("snapshot watch monday")),
+          Map.entry("status", List.of("status", "status /sys/block", "status --json")),
+          Map.entry("unload", List.of("unload")),
+          Map.entry("version", List.of("version")));
+
+  /** Those that print no reply of an engine, or only a process of their own can run. */
+  private static final List<String> ELSEWHERE =
+      List.of("completion", "demo", "help", "load", "shell");
+
+  @TempDir private Path directory;
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void printsWhatTheGoldenFileSays(String command) throws IOException {
+    var text = new StringBuilder();
+    for (String line : LINES.getOrDefault(command, List.of())) {
+      for (String form : FORMS) {
+        text.append("$ blksnap ").append(line).append(" -o ").append(form).append('\n');
+        text.append(output(line, form));
+      }
+    }
+    String file = command.replace(' ', '-') + ".txt";
+    String wanted = System.getProperty("blksnap.golden", "");
+    if (!wanted.isEmpty()) {
+      Files.writeString(Files.createDirectories(Path.of(wanted)).resolve(file), text);
+    }
+    assertThat(FILES.resolve(file)).hasContent(text.toString());
+  }
+
+  @Test
+  void hasAGoldenFileOfEveryCommandAndOfNothingElse() throws IOException {
+    assertThat(Stream.concat(LINES.keySet().stream(), ELSEWHERE.stream()))
+        .containsExactlyInAnyOrderElementsOf(leaves(tree(), ""));
+    try (Stream<Path> files = Files.list(FILES)) {
+      assertThat(files.map(file -> String.valueOf(file.getFileName())))
+          .containsExactlyInAnyOrderElementsOf(
+              LINES.keySet().stream().map(command -> command.replace(' ', '-') + ".txt").toList());
+    }
+  }
+
+  private String output(String line, String form) {
+    List<String> words = new ArrayList<>();
+    for (String word : line.split(" ", -1)) {
+      words.add(word.replace("%DIR%", directory.toString()));
+    }
+    words.addAll(List.of("-o", form));
+    var run = CommandRun.of(finite(new FakeEngine()), words.toArray(String[]::new));
+    String err = run.err().isEmpty() ? "" : "--- stderr\n" + run.err();
+    return run.out() + err + (run.code() == 0 ? "" : "--- exit code " + run.code() + "\n");
+  }
+
+  /** An engine whose snapshot has one event and is gone then. */
+  private static CtrlHandler finite(CtrlHandler engine) {
+    var waits = new AtomicInteger();
+    return request -> {
+      if (request instanceof CtrlRequest.SnapshotWait && waits.getAndIncrement() > 0) {
+        throw new BlkSnapException(Errno.ESRCH, "the snapshot was destroyed");
+      }
+      return engine.handle(request);
+    };
+  }
+
+  static Stream<String> commands() {
+    return new TreeMap<>(LINES).keySet().stream();
+  }
+
+  private static List<String> leaves(CommandLine line, String above) {
+    List<String> leaves = new ArrayList<>();
+    for (CommandLine below : line.getSubcommands().values()) {
+      String path = (above + " " + below.getCommandName()).strip();
+      if (below.getCommandSpec().usageMessage().hidden()) {
+        continue;
+      }
+      leaves.addAll(below.getSubcommands().isEmpty() ? List.of(path) : leaves(below, path));
+    }
+    return leaves;
+  }
+
+  private static CommandLine tree() {
+    var nowhere = new PrintWriter(new StringWriter());
+    return new CommandTree(
+            new CommandContext(
+                Environments.user(),
+                (_, _) -> {
+                  throw new AssertionError("the engine was asked for");
+                },
+                InputStream.nullInputStream(),
+                nowhere,
+                nowhere,
+                Defaults.ONE_SHOT))
+        .full();
+  }
+}
