@@ -124,7 +124,8 @@ public sealed interface CtrlRequest {
   }
 
   /**
-   * @param storage absolute path of a file (made if missing), a directory or a block device
+   * @param storage absolute path of a file (made if missing), a directory or a block device; empty:
+   *     none until some is appended, and it cannot be taken before
    * @param limitBytes most bytes of storage used; empty: what the file system or device has
    * @param take take it at once
    * @param hooks around that take; none without it

@@ -249,7 +249,9 @@ final class RequestJson {
       devices.add(device);
     }
     params.add("devices", devices);
-    params.addProperty("storage", create.storage());
+    if (!create.storage().isEmpty()) {
+      params.addProperty("storage", create.storage());
+    }
     if (create.limitBytes().isPresent()) {
       params.addProperty("limit_bytes", create.limitBytes().get());
     }
@@ -264,7 +266,7 @@ final class RequestJson {
     var create =
         new SnapshotCreate(
             params.texts("devices"),
-            absolute(params, "storage"),
+            params.has("storage") ? absolute(params, "storage") : "",
             params.has("limit_bytes")
                 ? Optional.of(params.whole("limit_bytes", 1, Long.MAX_VALUE))
                 : Optional.empty(),

@@ -178,6 +178,11 @@ public final class DiffStorage implements Closeable {
         .findFirst();
   }
 
+  /** Whether it was given no room yet. One that could not be opened again is not empty. */
+  public boolean isEmpty() {
+    return ranges.isEmpty() && unopened == null;
+  }
+
   /** What to remember to open it again. */
   public List<RangeDescription> describe() {
     return ranges.stream().map(StorageRange::description).toList();
@@ -450,7 +455,7 @@ public final class DiffStorage implements Closeable {
     try {
       long capacity = 0;
       long limit = 0;
-      boolean limited = true;
+      boolean limited = !ranges.isEmpty();
       for (StorageRange range : ranges) {
         capacity += range.bytes();
         if (range.description().limitBytes().isPresent()) {

@@ -107,6 +107,13 @@ public final class StorageTable {
     }
   }
 
+  /** Makes a diff storage without any room yet, and asks for some. */
+  public DiffStorage createEmpty(UUID snapshot, StorageListener listener) throws BlkSnapException {
+    DiffStorage storage = enter(snapshot, listener);
+    listener.low(parameters.get(Parameter.DIFF_STORAGE_MINIMUM));
+    return storage;
+  }
+
   /** A failure leaves a record of what was not finished, which the next load removes. */
   private static void discard(DiffStorage storage, DiffStorage.RangeKeeper keeper) {
     try {

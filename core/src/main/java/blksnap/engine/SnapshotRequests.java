@@ -40,15 +40,10 @@ final class SnapshotRequests {
       throw new BlkSnapException(
           Errno.EINVAL, "a limit of " + limit.get() + " bytes is not positive");
     }
-    Snapshot snapshot =
-        table.create(
-            request.devices(),
-            RequestHandler.absolute(request.storage()),
-            limit.isPresent() ? OptionalLong.of(limit.get()) : OptionalLong.empty(),
-            new SnapshotConfig(
-                request.name().orElse(""),
-                durability(request.durability()),
-                policy(request.onFull())));
+    var config =
+        new SnapshotConfig(
+            request.name().orElse(""), durability(request.durability()), policy(request.onFull()));
+    Snapshot snapshot = create(request, config);
     if (!request.take()) {
       return new CtrlReply.Created(snapshot.id(), snapshot.name());
     }
@@ -62,6 +57,23 @@ final class SnapshotRequests {
         table.destroy(snapshot); // one request, one effect: none
       }
     }
+  }
+
+  private Snapshot create(CtrlRequest.SnapshotCreate request, SnapshotConfig config)
+      throws IOException {
+    Optional<Long> limit = request.limitBytes();
+    if (!request.storage().isEmpty()) {
+      return table.create(
+          request.devices(),
+          RequestHandler.absolute(request.storage()),
+          limit.isPresent() ? OptionalLong.of(limit.get()) : OptionalLong.empty(),
+          config);
+    }
+    if (limit.isPresent()) {
+      throw new BlkSnapException(
+          Errno.EINVAL, "a limit of " + limit.get() + " bytes, and no storage that it limits");
+    }
+    return table.createWithoutStorage(request.devices(), config);
   }
 
   private CtrlReply.Taken take(Snapshot snapshot, CtrlRequest.Hooks hooks) throws IOException {

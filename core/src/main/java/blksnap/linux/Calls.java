@@ -89,6 +89,10 @@ final class Calls {
   static final long FITHAW = 0xc004_5878L;
   static final long BLKROGET = 0x125e;
   static final long BLKSSZGET = 0x1268;
+
+  /** {@code _IOWR('f', 11, struct fiemap)}; the header has 32 bytes. */
+  static final long FS_IOC_FIEMAP = 0xc020_660bL;
+
   static final long BLKDISCARD = 0x1277;
   static final long BLKPBSZGET = 0x127b;
   static final long BLKZEROOUT = 0x127f;

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.sector.ByteRange;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -12,6 +13,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -323,6 +326,33 @@ final class KernelFile extends NativeFile {
         refusal,
         offset,
         length);
+  }
+
+  @Override
+  public List<ByteRange> extents() throws BlkSnapException {
+    List<ByteRange> extents = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment page = arena.allocate(ExtentPage.BYTES, Long.BYTES);
+      long from = 0;
+      boolean last = false;
+      while (!last) {
+        ExtentPage.ask(page, from);
+        check(
+            call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, Calls.FS_IOC_FIEMAP, page)),
+            "cannot ask where " + path + " lies");
+        int count = ExtentPage.count(page);
+        for (int i = 0; i < count; i++) {
+          extents.add(ExtentPage.place(page, i, path));
+          from = ExtentPage.end(page, i);
+        }
+        last = count == 0 || ExtentPage.isLast(page, count - 1);
+        if (extents.size() > ExtentPage.MAX_EXTENTS) {
+          throw new BlkSnapException(
+              Errno.EFBIG, path + " lies in more than " + ExtentPage.MAX_EXTENTS + " places");
+        }
+      }
+    }
+    return extents;
   }
 
   @Override

@@ -2,10 +2,12 @@ package blksnap.linux;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.sector.ByteRange;
 import java.io.Closeable;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -182,6 +184,19 @@ public abstract class NativeFile implements Closeable {
    */
   public void freezeFileSystem() throws BlkSnapException {
     throw new BlkSnapException(Errno.ENOTSUP, "the file system of " + this + " cannot be frozen");
+  }
+
+  /**
+   * Where the data of a file lies on the device that its file system is on, once all that was
+   * written so far has its place there.
+   *
+   * @return runs of bytes of that device, in the order of the file; holes have none
+   * @throws BlkSnapException {@code ENOTSUP} when the file system does not tell, or has changed the
+   *     data (compressed, encrypted) so that it has no place of its own; {@code EFBIG} for more
+   *     than a million runs
+   */
+  public List<ByteRange> extents() throws BlkSnapException {
+    throw new BlkSnapException(Errno.ENOTSUP, "where " + this + " lies is not known");
   }
 
   /**

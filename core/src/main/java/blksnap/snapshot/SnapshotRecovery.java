@@ -164,17 +164,24 @@ final class SnapshotRecovery {
     return record.config().name().isEmpty() ? record.id().toString() : record.config().name();
   }
 
+  /** A snapshot that was not taken may have had no storage yet; else the record is lost. */
+  private DiffStorage withoutRecord(SnapshotRecord record, StorageListener listener)
+      throws IOException {
+    if (record.phase() == SnapshotRecord.Phase.CREATED) {
+      return context.storages().reopen(record.storage(), record.id(), List.of(), listener);
+    }
+    DiffStorage lost =
+        context.storages().missing(record.storage(), record.id(), List.of(), listener);
+    missing.add(lost);
+    return lost;
+  }
+
   private Optional<Found> find(SnapshotRecord record) throws IOException {
     DiffStorage storage = storages.get(record.storage());
     EventQueue queue = events.computeIfAbsent(record.id(), id -> newEvents.get());
-    if (storage == null) { // its record is gone
-      storage =
-          context
-              .storages()
-              .missing(
-                  record.storage(), record.id(), List.of(), listeners.apply(nameOf(record), queue));
+    if (storage == null) {
+      storage = withoutRecord(record, listeners.apply(nameOf(record), queue));
       storages.put(record.storage(), storage);
-      missing.add(storage);
     }
     boolean taken = record.phase() != SnapshotRecord.Phase.CREATED;
     var snapshot =

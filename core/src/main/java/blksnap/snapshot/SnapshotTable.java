@@ -153,16 +153,35 @@ public final class SnapshotTable {
   public Snapshot create(
       List<String> devices, Path storagePath, OptionalLong limitBytes, SnapshotConfig config)
       throws IOException {
+    return create(
+        devices,
+        config,
+        (id, listener) ->
+            context.storages().create(id, storagePath, limitBytes, listener, store.keeper()));
+  }
+
+  /**
+   * The same with a storage that has no room: it cannot be taken before some is appended, and an
+   * event asks for it at once.
+   */
+  public Snapshot createWithoutStorage(List<String> devices, SnapshotConfig config)
+      throws IOException {
+    return create(devices, config, context.storages()::createEmpty);
+  }
+
+  private interface StorageMaker {
+    DiffStorage make(UUID snapshot, StorageListener listener) throws IOException;
+  }
+
+  private Snapshot create(List<String> devices, SnapshotConfig config, StorageMaker maker)
+      throws IOException {
     membershipLock.lock();
     try {
       check(devices, config);
       UUID id = UUID.randomUUID();
       EventQueue events = events();
       String name = config.name().isEmpty() ? id.toString() : config.name();
-      DiffStorage storage =
-          context
-              .storages()
-              .create(id, storagePath, limitBytes, listener(name, events), store.keeper());
+      DiffStorage storage = maker.make(id, listener(name, events));
       List<SnapshotPart> parts = new ArrayList<>();
       devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
       var view = new Snapshot.View(Snapshot.State.CREATED, parts, OptionalLong.empty());
@@ -379,6 +398,7 @@ public final class SnapshotTable {
       snapshot.lock().lock();
       try {
         snapshot.require(Snapshot.State.CREATED);
+        requireStorage(snapshot);
         quiescence.check();
         begun = true;
         chainLock.lock();
@@ -396,6 +416,14 @@ public final class SnapshotTable {
       }
     }
     return warnings;
+  }
+
+  private static void requireStorage(Snapshot snapshot) throws BlkSnapException {
+    if (snapshot.storage().isEmpty()) {
+      throw new BlkSnapException(
+              Errno.ENOSPC, "snapshot " + snapshot.name() + " has no storage yet")
+          .withHint("give it some: blksnap snapshot append-storage " + snapshot.name() + " PATH");
+    }
   }
 
   private void takeLocked(Snapshot snapshot, Quiescence quiescence) throws IOException {

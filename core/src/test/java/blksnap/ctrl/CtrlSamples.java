@@ -170,6 +170,16 @@ final class CtrlSamples {
                 CtrlRequest.OnFull.BREAK,
                 false),
             new CtrlReply.Created(UUID.fromString(ID), ID)),
+        new Exchange(
+            new CtrlRequest.SnapshotCreate(
+                List.of("vm1"),
+                "",
+                Optional.empty(),
+                Optional.empty(),
+                CtrlRequest.Durability.PROCESS,
+                CtrlRequest.OnFull.BREAK,
+                false),
+            new CtrlReply.Created(UUID.fromString(ID), ID)),
         new Exchange(new CtrlRequest.SnapshotAdd("nightly", "vm3"), done),
         new Exchange(
             new CtrlRequest.SnapshotAppendStorage(

@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.linux.NativeFile.Flag;
+import blksnap.sector.ByteRange;
 import blksnap.testing.Bytes;
 import blksnap.testing.LoopDevice;
+import blksnap.testing.LoopFileSystem;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,6 +60,30 @@ class NativeBlockDeviceTest {
             .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EBUSY));
       }
       NativeFile.open(loop.path(), CLAIM).close();
+    }
+  }
+
+  @Test
+  void tellsWhereAFileLiesOnTheDeviceBelowItsFileSystem() throws IOException {
+    LoopFileSystem.require();
+    byte[] content = Bytes.repeated('z', 3 << 16);
+    List<ByteRange> extents;
+    Path mountPoint = directory.resolve("files");
+    try (LoopFileSystem files = LoopFileSystem.mount(mountPoint, 16)) {
+      Path path = Files.write(files.path().resolve("file"), content);
+      try (NativeFile file = NativeFile.open(path, Set.of(Flag.READ_ONLY))) {
+        extents = file.extents();
+      }
+      Path empty = Files.write(files.path().resolve("empty"), new byte[0]);
+      try (NativeFile file = NativeFile.open(empty, Set.of(Flag.READ_ONLY))) {
+        assertThat(file.extents()).isEmpty();
+      }
+    }
+    assertThat(extents.stream().mapToLong(ByteRange::length).sum()).isEqualTo(content.length);
+    byte[] device = Files.readAllBytes(directory.resolve("files.disk"));
+    for (ByteRange extent : extents) {
+      int from = Math.toIntExact(extent.offset());
+      assertThat(Arrays.copyOfRange(device, from, Math.toIntExact(extent.end()))).containsOnly('z');
     }
   }
 
