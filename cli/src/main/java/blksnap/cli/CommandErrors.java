@@ -43,7 +43,8 @@ final class CommandErrors implements IExecutionExceptionHandler, IParameterExcep
     if (context.debug()) {
       thrown.printStackTrace(context.err());
     }
-    return ExitCodes.USAGE;
+    boolean upstream = spec.usageMessage().hidden(); // they know but one way to fail
+    return upstream ? ExitCodes.FAILED : ExitCodes.USAGE;
   }
 
   /** Tells why a command failed. */

@@ -32,8 +32,24 @@ import blksnap.cli.demo.DemoCommand;
 import blksnap.cli.reference.CompletionCommand;
 import blksnap.cli.reference.HelpLayout;
 import blksnap.cli.repl.ShellCommand;
+import blksnap.cli.upstream.AddCommand;
+import blksnap.cli.upstream.AppendStorageCommand;
+import blksnap.cli.upstream.CollectCommand;
+import blksnap.cli.upstream.CreateCommand;
+import blksnap.cli.upstream.DestroyCommand;
+import blksnap.cli.upstream.ImageInfoCommand;
+import blksnap.cli.upstream.MapInfoCommand;
+import blksnap.cli.upstream.MarkDirtyCommand;
+import blksnap.cli.upstream.ReadCbtMapCommand;
+import blksnap.cli.upstream.StretchCommand;
+import blksnap.cli.upstream.TakeCommand;
+import blksnap.cli.upstream.TrackerCollectCommand;
+import blksnap.cli.upstream.TrackerRemoveCommand;
+import blksnap.cli.upstream.WaitEventCommand;
+import blksnap.cli.upstream.WatcherCommand;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.CommandSpec;
@@ -79,6 +95,27 @@ public final class CommandTree {
           "demo",
           "completion");
 
+  /** Those of the kernel module's tools that have a name of their own, hidden from help. */
+  private static final List<String> UPSTREAM =
+      List.of(
+          "tracker_remove",
+          "tracker_collect",
+          "tracker_readcbtmap",
+          "tracker_markdirtyblock",
+          "snapshot_create",
+          "snapshot_destroy",
+          "snapshot_appendstorage",
+          "snapshot_take",
+          "snapshot_waitevent",
+          "snapshot_collect",
+          "stretch_snapshot",
+          "cbtinfo",
+          "readcbtmap",
+          "markdirtyblock",
+          "snapshot_add",
+          "snapshot_info",
+          "snapshot_watcher");
+
   private static final String SHELL = "shell";
   private static final String HELP = "help";
 
@@ -97,12 +134,16 @@ public final class CommandTree {
 
   /** The whole tree. */
   public CommandLine full() {
-    return build(COMMANDS, true);
+    return build(all().toList(), true);
   }
 
   /** The whole tree without the shell, for use within it. */
   public CommandLine withoutShell() {
-    return build(COMMANDS.stream().filter(command -> !command.equals(SHELL)).toList(), true);
+    return build(all().filter(command -> !command.equals(SHELL)).toList(), true);
+  }
+
+  private static Stream<String> all() {
+    return Stream.concat(COMMANDS.stream(), UPSTREAM.stream());
   }
 
   /**
@@ -111,7 +152,7 @@ public final class CommandTree {
    */
   public CommandLine forArguments(String[] args) {
     List<String> words = firstWords(args);
-    for (String command : COMMANDS) {
+    for (String command : all().toList()) {
       List<String> names = List.of(command.split(" "));
       if (words.size() >= names.size() && words.subList(0, names.size()).equals(names)) {
         return build(List.of(command), false);
@@ -233,8 +274,35 @@ public final class CommandTree {
       case "shell" -> new ShellCommand(context, inner -> new CommandTree(inner).withoutShell());
       case "demo" -> new DemoCommand(context);
       case "completion" -> new CompletionCommand(context, this::full);
+      default -> named(command, makeUpstream(command));
+    };
+  }
+
+  private Object makeUpstream(String command) {
+    return switch (command) {
+      case "tracker_remove" -> new TrackerRemoveCommand(context);
+      case "tracker_collect" -> new TrackerCollectCommand(context);
+      case "tracker_readcbtmap" -> new ReadCbtMapCommand(context, true);
+      case "tracker_markdirtyblock", "markdirtyblock" -> new MarkDirtyCommand(context);
+      case "snapshot_create" -> new CreateCommand(context);
+      case "snapshot_destroy" -> new DestroyCommand(context);
+      case "snapshot_appendstorage" -> new AppendStorageCommand(context);
+      case "snapshot_take" -> new TakeCommand(context);
+      case "snapshot_waitevent" -> new WaitEventCommand(context);
+      case "snapshot_collect" -> new CollectCommand(context);
+      case "stretch_snapshot" -> new StretchCommand(context);
+      case "cbtinfo" -> new MapInfoCommand(context);
+      case "readcbtmap" -> new ReadCbtMapCommand(context, false);
+      case "snapshot_add" -> new AddCommand(context);
+      case "snapshot_info" -> new ImageInfoCommand(context);
+      case "snapshot_watcher" -> new WatcherCommand(context);
       default -> throw new IllegalArgumentException("no command " + command);
     };
+  }
+
+  /** Some are known by two names. */
+  private static CommandLine named(String name, Object command) {
+    return new CommandLine(command).setCommandName(name);
   }
 
   private CommandLine configured(CommandLine root) {

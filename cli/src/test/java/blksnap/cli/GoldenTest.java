@@ -39,12 +39,19 @@ final class GoldenTest {
   /** The lines that are run of each command; words have no blanks. */
   private static final Map<String, List<String>> LINES =
       Map.ofEntries(
-          Map.entry("attach", List.of("attach vm1.img", "attach /srv/vm1.img --name vm1")),
+          Map.entry(
+              "attach",
+              List.of(
+                  "attach vm1.img",
+                  "attach /srv/vm1.img --name vm1",
+                  "attach -d /srv/vm1.img",
+                  "attach --device=/srv/vm2.img")),
+          Map.entry("cbtinfo", List.of("cbtinfo --device=/srv/vm1.img", "cbtinfo -d vm1 -j")),
           Map.entry("cat", List.of("cat /sys/module/blksnap/parameters/chunk_minimum_shift")),
           Map.entry("cbt info", List.of("cbt info vm1")),
           Map.entry("cbt map", List.of("cbt map vm1 --since 3", "cbt map vm1 --raw %DIR%/map")),
           Map.entry("cbt mark", List.of("cbt mark vm1 0:8")),
-          Map.entry("detach", List.of("detach vm1")),
+          Map.entry("detach", List.of("detach vm1", "detach -d /srv/vm1.img")),
           Map.entry("devices", List.of("devices")),
           Map.entry("dmesg", List.of("dmesg")),
           Map.entry("modinfo", List.of("modinfo")),
@@ -69,7 +76,55 @@ final class GoldenTest {
           Map.entry("snapshot watch", List.of("snapshot watch monday")),
           Map.entry("status", List.of("status", "status /sys/block", "status --json")),
           Map.entry("unload", List.of("unload")),
-          Map.entry("version", List.of("version")));
+          Map.entry(
+              "markdirtyblock",
+              List.of(
+                  "markdirtyblock --device=vm1 --ranges 0:8 16:8",
+                  "markdirtyblock --ranges=0:8",
+                  "markdirtyblock --device vm1")),
+          Map.entry(
+              "readcbtmap",
+              List.of(
+                  "readcbtmap --device=vm1 --file=%DIR%/map", "readcbtmap -d vm1 -f %DIR%/map -j")),
+          Map.entry("snapshot_add", List.of("snapshot_add --device=data --id=monday")),
+          Map.entry(
+              "snapshot_appendstorage",
+              List.of(
+                  "snapshot_appendstorage --id=monday --file=%DIR%/storage",
+                  "snapshot_appendstorage -i monday -d /dev/sdb -r 0:8 -r 16:8",
+                  "snapshot_appendstorage -i monday -d /dev/sdb")),
+          Map.entry(
+              "snapshot_collect", List.of("snapshot_collect", "snapshot_collect -j -i monday")),
+          Map.entry(
+              "snapshot_create",
+              List.of(
+                  "snapshot_create --device=vm1 --device=/dev/vg0/x",
+                  "snapshot_create -d vm1 data -f /srv -l 1G",
+                  "snapshot_create --file=/srv")),
+          Map.entry("snapshot_destroy", List.of("snapshot_destroy --id=monday")),
+          Map.entry(
+              "snapshot_info",
+              List.of(
+                  "snapshot_info --device=data",
+                  "snapshot_info -d vm1 -f image",
+                  "snapshot_info -d vm1 --field error_code",
+                  "snapshot_info -d vm1 -f x",
+                  "snapshot_info -d vm2")),
+          Map.entry("snapshot_take", List.of("snapshot_take --id monday")),
+          Map.entry(
+              "snapshot_waitevent",
+              List.of(
+                  "snapshot_waitevent --id=monday --timeout=0", "snapshot_waitevent -i monday")),
+          Map.entry("snapshot_watcher", List.of("snapshot_watcher -i monday")),
+          Map.entry(
+              "stretch_snapshot",
+              List.of("stretch_snapshot -i monday -p %DIR%/ -l 0", "stretch_snapshot -i monday")),
+          Map.entry("tracker_collect", List.of("tracker_collect", "tracker_collect -j")),
+          Map.entry(
+              "tracker_markdirtyblock", List.of("tracker_markdirtyblock -d vm1@monday -r 0:8")),
+          Map.entry("tracker_readcbtmap", List.of("tracker_readcbtmap -d vm2 -f %DIR%/map")),
+          Map.entry("tracker_remove", List.of("tracker_remove -d vm1", "tracker_remove")),
+          Map.entry("version", List.of("version", "version -j", "version -m", "version -c")));
 
   /** Those that print no reply of an engine, or only a process of their own can run. */
   private static final List<String> ELSEWHERE =
@@ -106,7 +161,8 @@ final class GoldenTest {
     }
   }
 
-  private String output(String line, String form) {
+  private String output(String line, String form) throws IOException {
+    Files.write(directory.resolve("storage"), new byte[1 << 20]);
     List<String> words = new ArrayList<>();
     for (String word : line.split(" ", -1)) {
       words.add(word.replace("%DIR%", directory.toString()));
@@ -136,9 +192,6 @@ final class GoldenTest {
     List<String> leaves = new ArrayList<>();
     for (CommandLine below : line.getSubcommands().values()) {
       String path = (above + " " + below.getCommandName()).strip();
-      if (below.getCommandSpec().usageMessage().hidden()) {
-        continue;
-      }
       leaves.addAll(below.getSubcommands().isEmpty() ? List.of(path) : leaves(below, path));
     }
     return leaves;

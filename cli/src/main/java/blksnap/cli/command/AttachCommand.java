@@ -10,8 +10,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Takes a file or block device into the engine and says where it is served. */
 @Command(
@@ -29,8 +32,21 @@ import picocli.CommandLine.Parameters;
 public final class AttachCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = Labels.PATH, description = "Regular file or block device.")
-  private Path path = Path.of("");
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Parameters(
+      arity = "0..1",
+      hideParamSyntax = true, // it must be there, unless an upstream script names it by the option
+      paramLabel = Labels.PATH,
+      description = "Regular file or block device.")
+  private Optional<Path> path = Optional.empty();
+
+  @Option(
+      names = {"-d", "--device"},
+      hidden = true,
+      paramLabel = Labels.PATH,
+      description = "The same, as the kernel module's tool has it; says so in its words.")
+  private Optional<Path> upstreamDevice = Optional.empty();
 
   @Option(
       names = "--name",
@@ -56,10 +72,22 @@ public final class AttachCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    String absolute = context.environment().absolute(path).toString();
+    if (path.isEmpty() == upstreamDevice.isEmpty()) {
+      throw new ParameterException(spec.commandLine(), "Missing required parameter: 'PATH'");
+    }
+    if (upstreamDevice.isPresent() && isAttached(upstreamDevice.get())) {
+      context.out().println("Already was attached");
+      return ExitCodes.DONE;
+    }
+    Path wanted = path.or(() -> upstreamDevice).orElseThrow();
+    String absolute = context.environment().absolute(wanted).toString();
     var request = new CtrlRequest.Attach(absolute, name, readOnly, cache);
     var reply = context.ask(request, CtrlReply.Attached.class);
-    context.printer().print(reply);
+    if (upstreamDevice.isPresent() && context.format() != OutputFormat.JSON) {
+      context.out().println("Attached successfully");
+    } else {
+      context.printer().print(reply);
+    }
     if (context.format() != OutputFormat.JSON) {
       for (String warning : reply.warnings()) {
         String line = Failure.PREFIX + "warning: " + Printable.of(warning);
@@ -67,5 +95,9 @@ public final class AttachCommand implements Callable<Integer> {
       }
     }
     return ExitCodes.DONE;
+  }
+
+  private boolean isAttached(Path device) throws IOException, InterruptedException {
+    return new DeviceArgument(context).find(device.toString()).isPresent();
   }
 }

@@ -7,11 +7,7 @@ import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.sector.ByteRange;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -76,7 +72,7 @@ public final class CbtMapCommand implements Callable<Integer> {
           spec.commandLine(),
           "--since chooses ranges and --raw writes every byte: use one of them");
     }
-    writeRaw(context.environment().absolute(raw.get()));
+    new RawMap(context, device, until).writeTo(context.environment().absolute(raw.get()));
     context.printer().print(new CtrlReply.Done());
     return ExitCodes.DONE;
   }
@@ -103,49 +99,6 @@ public final class CbtMapCommand implements Callable<Integer> {
     if (next.isPresent() && next.getAsLong() <= fromOffset) {
       throw new BlkSnapException(
           Errno.EPROTO, "the page at " + fromOffset + " is followed by one at " + next.getAsLong());
-    }
-    return page;
-  }
-
-  /**
-   * Writes beside the file and renames, so that the file is whole or as it was; a pipe is written
-   * straight.
-   */
-  private void writeRaw(Path file) throws IOException, InterruptedException {
-    if (Files.exists(file) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-      copyRaw(file);
-      return;
-    }
-    Path part = file.resolveSibling(file.getFileName() + ".part");
-    try {
-      copyRaw(part);
-      Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(part);
-    }
-  }
-
-  private void copyRaw(Path file) throws IOException, InterruptedException {
-    CtrlReply.CbtBytes page = rawPage(0);
-    try (OutputStream stream = Files.newOutputStream(file)) {
-      long written = 0;
-      while (true) {
-        stream.write(page.bytes());
-        written += page.bytes().length;
-        if (written >= page.blockCount()) {
-          return;
-        }
-        page = rawPage(written);
-      }
-    }
-  }
-
-  private CtrlReply.CbtBytes rawPage(long fromBlock) throws IOException, InterruptedException {
-    var request = new CtrlRequest.CbtRaw(device, until, fromBlock);
-    var page = context.ask(request, CtrlReply.CbtBytes.class);
-    if (page.bytes().length == 0 && fromBlock < page.blockCount()) {
-      throw new BlkSnapException(
-          Errno.EPROTO, "the map ends at block " + fromBlock + " of " + page.blockCount());
     }
     return page;
   }

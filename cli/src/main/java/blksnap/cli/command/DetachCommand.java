@@ -2,9 +2,14 @@ package blksnap.cli.command;
 
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Gives a device back; its change map is forgotten. */
 @Command(
@@ -17,8 +22,21 @@ import picocli.CommandLine.Parameters;
 public final class DetachCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Parameters(
+      arity = "0..1",
+      hideParamSyntax = true, // it must be there, unless an upstream script names it by the option
+      paramLabel = Labels.DEVICE,
+      description = "Name of the device.")
+  private Optional<String> device = Optional.empty();
+
+  @Option(
+      names = {"-d", "--device"},
+      hidden = true,
+      paramLabel = Labels.DEVICE,
+      description = "Name or path of the device, as the kernel module's tool has it.")
+  private Optional<String> upstreamDevice = Optional.empty();
 
   public DetachCommand(CommandContext context) {
     this.context = context;
@@ -26,6 +44,13 @@ public final class DetachCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    return context.show(new CtrlRequest.Detach(device));
+    if (device.isEmpty() == upstreamDevice.isEmpty()) {
+      throw new ParameterException(spec.commandLine(), "Missing required parameter: 'DEVICE'");
+    }
+    String name =
+        upstreamDevice.isPresent()
+            ? new DeviceArgument(context).name(upstreamDevice.get())
+            : device.orElseThrow();
+    return context.show(new CtrlRequest.Detach(name));
   }
 }

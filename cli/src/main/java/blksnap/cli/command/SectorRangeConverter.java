@@ -10,7 +10,7 @@ import picocli.CommandLine.TypeConversionException;
  * Sectors as a user types them, {@code SECTOR:COUNT}: both are numbers of sectors, or sizes with a
  * unit that are whole sectors, as in {@code 1M:4096s}.
  */
-final class SectorRangeConverter implements ITypeConverter<SectorRange> {
+public final class SectorRangeConverter implements ITypeConverter<SectorRange> {
   private static final Pattern FORM = Pattern.compile("([0-9]+[a-zA-Z]*):([0-9]+[a-zA-Z]*)");
 
   @Override

@@ -1,8 +1,10 @@
 package blksnap.cli.command;
 
+import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlReply;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** Prints the version; needs no engine. */
 @Command(
@@ -10,7 +12,27 @@ import picocli.CommandLine.Command;
     description = "Print the version: major.minor.revision.build. Needs no engine.",
     footer = {"", "Examples:", "  blksnap version"})
 public final class VersionCommand implements Callable<Integer> {
+  private static final String MODIFICATION = "user-space";
+
   private final CommandContext context;
+
+  @Option(
+      names = {"-j", "--json"},
+      hidden = true,
+      description = "The same as -o json, as the kernel module's tool has it.")
+  private boolean json;
+
+  @Option(
+      names = {"-m", "--modification"},
+      hidden = true,
+      description = "Print the name of the modification, as the kernel module's tool has it.")
+  private boolean modification;
+
+  @Option(
+      names = {"-c", "--compatibility"},
+      hidden = true,
+      description = "Print the flags of what is more than upstream has; there are none.")
+  private boolean compatibility;
 
   public VersionCommand(CommandContext context) {
     this.context = context;
@@ -18,7 +40,13 @@ public final class VersionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    context.printer().print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
+    if (modification || compatibility) {
+      context.out().print(modification ? MODIFICATION + System.lineSeparator() : "");
+      return ExitCodes.DONE;
+    }
+    context
+        .printer(json ? OutputFormat.JSON : context.format())
+        .print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
     return ExitCodes.DONE;
   }
 }

@@ -60,7 +60,7 @@ final class Synopsis {
 
   private static String positional(PositionalParamSpec position) {
     String dots = position.isMultiValue() ? "..." : "";
-    return position.arity().min() == 0
+    return position.arity().min() == 0 && !position.hideParamSyntax()
         ? "[" + position.paramLabel() + dots + "]"
         : position.paramLabel() + dots;
   }

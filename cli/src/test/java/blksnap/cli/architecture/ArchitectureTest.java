@@ -46,11 +46,21 @@ class ArchitectureTest {
   }
 
   @Test
-  void leavesTheEngineAndTheSystemsCallsToTheDaemonPackage() {
+  void leavesTheEngineToTheDaemonPackage() {
     noClasses()
         .that(resideOutsideOfPackages("blksnap.cli.daemon.."))
         .should()
-        .dependOnClassesThat(resideInAnyPackage("blksnap.engine..", "blksnap.linux.."))
+        .dependOnClassesThat(resideInAnyPackage("blksnap.engine.."))
+        .check(CLI);
+  }
+
+  /** The commands of upstream look up where files lie, and preallocate some. */
+  @Test
+  void leavesTheSystemsCallsToTheDaemonAndUpstreamPackages() {
+    noClasses()
+        .that(resideOutsideOfPackages("blksnap.cli.daemon..", "blksnap.cli.upstream.."))
+        .should()
+        .dependOnClassesThat(resideInAnyPackage("blksnap.linux.."))
         .check(CLI);
   }
 

@@ -1,0 +1,68 @@
+package blksnap.cli.upstream;
+
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.ExitCodes;
+import blksnap.ctrl.CtrlReply;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Waits for one event of a snapshot; that none came is a result and no failure. */
+@Command(
+    name = "snapshot_waitevent",
+    hidden = true,
+    description = "Wait for one event of a snapshot and print it.",
+    footer = {"", "Examples:", "  blksnap snapshot_waitevent --id=\"$id\" --timeout=10000"})
+public final class WaitEventCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+
+  @Option(
+      names = {"-t", "--timeout"},
+      required = true,
+      paramLabel = "MS",
+      description = "Longest wait in milliseconds.")
+  private long timeoutMillis;
+
+  @Mixin private JsonOption json = new JsonOption();
+
+  public WaitEventCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    boolean whole = json.wanted(context);
+    var object = new JsonObject();
+    try {
+      var request = new CtrlRequest.SnapshotWait(snapshot.id(), timeoutMillis);
+      var event = context.ask(request, CtrlReply.SnapshotEvent.class).event();
+      object.addProperty("result", "ok");
+      object.addProperty("time", event.timeNanos());
+      EventText.add(object, event.event(), whole);
+    } catch (BlkSnapException refusal) {
+      object.addProperty("result", result(refusal));
+    }
+    if (whole) {
+      context.out().println(object);
+    } else {
+      KeyLines.print(context.out(), object);
+    }
+    return ExitCodes.DONE;
+  }
+
+  private static String result(BlkSnapException refusal) throws BlkSnapException {
+    return switch (refusal.errno()) {
+      case ETIMEDOUT -> "timeout";
+      case ESRCH -> "not found";
+      case EINTR, ECANCELED -> "interrupted";
+      default -> throw refusal;
+    };
+  }
+}
