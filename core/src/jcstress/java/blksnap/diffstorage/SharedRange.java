@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.concurrent.locks.Condition;
 
 /** One sparse file as the only range of any number of storages, which only hand out its blocks. */
 final class SharedRange {
@@ -40,7 +41,9 @@ final class SharedRange {
           @Override
           public void full(long requestedSectors) {}
         };
-    var storage = new DiffStorage(0, new UUID(0, 0), PARAMETERS, deaf, System::nanoTime);
+    var storage =
+        new DiffStorage(
+            0, new UUID(0, 0), PARAMETERS, deaf, System::nanoTime, Condition::awaitNanos);
     storage.restore(List.of(RANGE));
     return storage;
   }

@@ -317,7 +317,7 @@ public final class CbtMap implements Closeable {
   public void force() throws IOException {
     int failed = failedForces.get();
     if (failed != forgivenForces) {
-      Pages.dirty(file.segment());
+      file.dirty();
     }
     force(0, file.segment().byteSize());
     forgivenForces = failed;

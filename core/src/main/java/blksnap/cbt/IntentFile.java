@@ -140,9 +140,9 @@ final class IntentFile implements Closeable {
     file.force(0, file.segment().byteSize());
   }
 
-  /** After a sync that failed: see {@link Pages#dirty}. */
+  /** After a sync that failed: see {@link MappedFile#dirty}. */
   void dirty() {
-    Pages.dirty(file.segment());
+    file.dirty();
   }
 
   @Override

@@ -61,6 +61,7 @@ public final class DiffStorage implements Closeable {
   private final Parameters parameters;
   private final StorageListener listener;
   private final LongSupplier nanoClock;
+  private final RoomWait roomWait;
 
   /**
    * Guards everything below but the elements' own I/O; never held across I/O but growing a file.
@@ -137,8 +138,9 @@ public final class DiffStorage implements Closeable {
       UUID snapshot,
       Parameters parameters,
       StorageListener listener,
-      LongSupplier nanoClock) {
-    this(number, snapshot, parameters, listener, nanoClock, null);
+      LongSupplier nanoClock,
+      RoomWait roomWait) {
+    this(number, snapshot, parameters, listener, nanoClock, roomWait, null);
   }
 
   /**
@@ -151,6 +153,7 @@ public final class DiffStorage implements Closeable {
       Parameters parameters,
       StorageListener listener,
       LongSupplier nanoClock,
+      RoomWait roomWait,
       @Nullable List<RangeDescription> unopened) {
     this.unopened = unopened;
     this.number = number;
@@ -158,6 +161,7 @@ public final class DiffStorage implements Closeable {
     this.parameters = parameters;
     this.listener = listener;
     this.nanoClock = nanoClock;
+    this.roomWait = roomWait;
   }
 
   /** The number that its {@link Location}s carry. */
@@ -493,7 +497,7 @@ public final class DiffStorage implements Closeable {
       long before = additions;
       long left = TimeUnit.MILLISECONDS.toNanos(millis);
       while (additions == before && owned && !closed && left > 0) {
-        left = moreRoom.awaitNanos(left);
+        left = roomWait.await(moreRoom, left);
       }
       return owned && !closed;
     } finally {

@@ -19,6 +19,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.Condition;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -36,11 +37,12 @@ public final class StorageTable {
   private final Parameters parameters;
   private final Guard guard;
   private final LongSupplier nanoClock;
+  private final RoomWait roomWait;
   private final AtomicReferenceArray<@Nullable DiffStorage> storages =
       new AtomicReferenceArray<>(Location.MAX_STORAGES - 1);
 
   public StorageTable(Parameters parameters, Guard guard) {
-    this(parameters, guard, System::nanoTime);
+    this(parameters, guard, System::nanoTime, Condition::awaitNanos);
   }
 
   /**
@@ -48,10 +50,12 @@ public final class StorageTable {
    *
    * @param nanoClock monotonic, for the rate at which storages fill
    */
-  public StorageTable(Parameters parameters, Guard guard, LongSupplier nanoClock) {
+  public StorageTable(
+      Parameters parameters, Guard guard, LongSupplier nanoClock, RoomWait roomWait) {
     this.parameters = parameters;
     this.guard = guard;
     this.nanoClock = nanoClock;
+    this.roomWait = roomWait;
   }
 
   /**
@@ -188,7 +192,7 @@ public final class StorageTable {
   private DiffStorage enter(UUID snapshot, StorageListener listener) throws BlkSnapException {
     for (int number = 0; number < storages.length(); number++) {
       if (storages.get(number) == null) {
-        var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock);
+        var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock, roomWait);
         if (storages.compareAndSet(number, null, storage)) {
           return storage;
         }
@@ -206,7 +210,7 @@ public final class StorageTable {
   public DiffStorage reopen(
       int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws IOException {
-    var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock);
+    var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock, roomWait);
     List<StorageRange> opened = new ArrayList<>();
     boolean done = false;
     try {
@@ -246,7 +250,8 @@ public final class StorageTable {
   public DiffStorage missing(
       int number, UUID snapshot, List<RangeDescription> descriptions, StorageListener listener)
       throws BlkSnapException {
-    var storage = new DiffStorage(number, snapshot, parameters, listener, nanoClock, descriptions);
+    var storage =
+        new DiffStorage(number, snapshot, parameters, listener, nanoClock, roomWait, descriptions);
     if (!storages.compareAndSet(number, null, storage)) {
       throw new BlkSnapException(Errno.EBADMSG, "diff storage number " + number + " is taken");
     }

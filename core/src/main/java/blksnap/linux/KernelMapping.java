@@ -6,12 +6,17 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.StandardOpenOption;
 
 /** A shared mapping by the kernel. */
 final class KernelMapping implements NativeFile.Mapping {
+  private static final long PAGE_BYTES = 4096;
+  private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+
   private final KernelFile file;
   private final Arena arena;
   private final MemorySegment segment;
@@ -53,6 +58,13 @@ final class KernelMapping implements NativeFile.Mapping {
       segment.asSlice(offset, length).force();
     } catch (UncheckedIOException e) {
       throw new BlkSnapException(Errno.EIO, "msync of " + file.path() + " failed", e);
+    }
+  }
+
+  @Override
+  public void dirty() {
+    for (long at = 0; at + Integer.BYTES <= segment.byteSize(); at += PAGE_BYTES) {
+      var _ = (int) INT.getAndBitwiseOr(segment, at, 0);
     }
   }
 

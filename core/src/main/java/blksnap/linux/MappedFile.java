@@ -127,6 +127,11 @@ public final class MappedFile implements Closeable {
     }
   }
 
+  /** After a sync that failed: see {@link NativeFile.Mapping#dirty}. */
+  public void dirty() {
+    mapping.dirty();
+  }
+
   /**
    * Unmaps; twice is harmless. The content reaches the disk in the kernel's time unless it was
    * forced.

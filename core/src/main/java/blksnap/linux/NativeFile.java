@@ -56,6 +56,13 @@ public abstract class NativeFile implements Closeable {
     /** Makes what was stored to the range, which is not empty, durable. */
     void force(long offset, long length) throws BlkSnapException;
 
+    /**
+     * Makes every page dirty without changing it, beside stores of others. When a sync has failed
+     * the kernel takes the pages for clean though they never reached the disk, and would say of the
+     * next sync that all is well; after this it has to write them again.
+     */
+    void dirty();
+
     /** Unmaps; twice is harmless. */
     @Override
     void close();

@@ -23,6 +23,7 @@ import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -58,7 +59,8 @@ class DiffStorageTest {
         }
       };
   private final ManualClock clock = new ManualClock();
-  private final StorageTable table = new StorageTable(parameters, (path, status) -> {}, clock);
+  private final StorageTable table =
+      new StorageTable(parameters, (path, status) -> {}, clock, Condition::awaitNanos);
 
   @BeforeEach
   void portionsOfOneMebibyte() {

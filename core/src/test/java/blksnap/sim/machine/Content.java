@@ -241,6 +241,13 @@ final class Content {
     }
   }
 
+  /** Every page is to be written again, those too that a write-back gave up. */
+  void dirty() {
+    absorb();
+    lost.clear();
+    dirty.set(0, current.size());
+  }
+
   /** Some sector of some page reaches the disk by itself. */
   void writeBackSome(RandomGenerator random) {
     absorb();

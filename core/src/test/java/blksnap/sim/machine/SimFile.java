@@ -304,6 +304,11 @@ final class SimFile extends NativeFile {
     }
 
     @Override
+    public void dirty() {
+      inode.data().dirty();
+    }
+
+    @Override
     public void close() {
       if (arena.scope().isAlive()) {
         arena.close();

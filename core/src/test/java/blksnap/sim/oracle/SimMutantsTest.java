@@ -91,7 +91,8 @@ class SimMutantsTest {
         new Edit(
             "snapshot/SnapshotTake.java",
             "        p.device.gate().close();\n",
-            "        p.device.freezeMap(p.frozen);\n        Thread.yield();\n"
+            "        p.device.freezeMap(p.frozen);\n"
+                + "        blksnap.sim.machine.SimScheduler.giveWay();\n"
                 + "        p.device.gate().close();\n"),
         new Edit(
             "snapshot/SnapshotTake.java",
