@@ -374,6 +374,9 @@ public final class TrackerTable implements Closeable {
       }
       if (size != oldSize || size != present) {
         device.device().resize(size, store.resizing(name));
+        if (!device.original().readOnly()) {
+          device.original().sync(); // a file that a power loss gives its old size is another one
+        }
         toldSizes.remove(name);
         store.save(name, record(device));
         if (device.device().mapLost()) {

@@ -323,7 +323,19 @@ final class Content {
     while (!current.isEmpty() && (long) (current.size() - 1) * PAGE >= size) {
       current.removeLast();
     }
+    zeroBehindTheEnd();
     durable.addAll(current);
     durableSize = size;
+  }
+
+  /** Whatever a cut has left behind the end of a file, its file system shows zeroes there. */
+  private void zeroBehindTheEnd() {
+    int last = (int) (size / PAGE);
+    byte[] page = at(current, last);
+    if (page != null) {
+      byte[] fresh = page.clone();
+      Arrays.fill(fresh, (int) (size % PAGE), PAGE, (byte) 0);
+      current.set(last, fresh);
+    }
   }
 }

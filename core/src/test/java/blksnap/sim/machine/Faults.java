@@ -13,10 +13,10 @@ public final class Faults {
   private final @Nullable FileClass only;
   private boolean shortTransfers;
   private boolean lostPages;
+  private boolean oneLostSync;
   private boolean paused;
   private long injected;
   private long onDisk;
-  private long syncsOfState;
   private long syncsOfDisk;
 
   /**
@@ -44,6 +44,12 @@ public final class Faults {
     return this;
   }
 
+  /** One sync of a mapping of the state directory fails, and later ones say that all is well. */
+  public Faults withOneLostSync() {
+    oneLostSync = true;
+    return this;
+  }
+
   public void pause(boolean now) {
     paused = now;
   }
@@ -58,17 +64,19 @@ public final class Faults {
     return onDisk;
   }
 
-  /** Syncs of the state directory that failed. */
-  public long syncsOfState() {
-    return syncsOfState;
-  }
-
   /** Syncs of originals that failed. */
   public long syncsOfDisk() {
     return syncsOfDisk;
   }
 
   @Nullable Errno next(Call call, FileClass file, SplittableRandom random) {
+    if (oneLostSync && !paused && call == Call.FORCE && file == FileClass.STATE) {
+      if (random.nextInt(8) == 0) {
+        oneLostSync = false;
+        injected++;
+        return Errno.EIO;
+      }
+    }
     if (oneIn == NEVER || paused || call == Call.CLOSE || (only != null && only != file)) {
       return null;
     }
@@ -81,9 +89,6 @@ public final class Faults {
     }
     if (file == FileClass.DISK && call == Call.SYNC) {
       syncsOfDisk++;
-    }
-    if (file == FileClass.STATE && (call == Call.FORCE || call == Call.SYNC)) {
-      syncsOfState++;
     }
     return switch (call) {
       case WRITE, ALLOCATE, TRUNCATE, CREATE, RENAME ->

@@ -308,6 +308,64 @@ public final class SimMachine {
     directory.durableEntries.put(nameOf(path), inode);
   }
 
+  /** Somebody else writes to a file. */
+  public void write(String path, long offset, byte[] bytes) {
+    Inode inode = file(path);
+    inode.data().write(offset, bytes, bytes.length);
+    changed(inode);
+  }
+
+  /** Somebody else changes the size of a file. */
+  public void resize(String path, long size) {
+    Inode inode = file(path);
+    inode.data().truncate(size);
+    changed(inode);
+  }
+
+  /** Somebody else puts a copy in the place of a file, durably. */
+  public void replace(String path) {
+    Inode old = file(path);
+    byte[] bytes = content(path);
+    makeFile(path, bytes.length);
+    Inode copy = file(path);
+    copy.data().write(0, bytes, bytes.length);
+    copy.data().syncAll();
+    changed(copy);
+    copy.bornNanos = clockNanos;
+    copy.modifiedNanos = old.modifiedNanos; // as a careful copy has it
+  }
+
+  private void changed(Inode inode) {
+    clockNanos += 10_000_000;
+    stamp(inode);
+  }
+
+  /** When a file was last modified, and may be said to have been. */
+  public long modifiedNanos(String path) {
+    return file(path).modifiedNanos;
+  }
+
+  public void modifiedNanos(String path, long nanos) {
+    file(path).modifiedNanos = nanos;
+  }
+
+  /** When a file was last changed, which nobody but the clock says; it may be a slow one. */
+  public long changedNanos(String path) {
+    return file(path).changedNanos;
+  }
+
+  public void changedNanos(String path, long nanos) {
+    file(path).changedNanos = nanos;
+  }
+
+  private Inode file(String path) {
+    Inode found = find((SimPath) path(path));
+    if (found == null) {
+      throw new IllegalArgumentException("there is no " + path);
+    }
+    return found;
+  }
+
   private Inode directoryOf(String path) {
     Path parent = path(path).getParent();
     Inode found = parent instanceof SimPath above ? find(above) : null;
@@ -334,10 +392,7 @@ public final class SimMachine {
 
   /** What a file holds right now. */
   public byte[] content(String path) {
-    Inode inode = find((SimPath) path(path));
-    if (inode == null) {
-      throw new IllegalArgumentException("there is no " + path);
-    }
+    Inode inode = file(path);
     byte[] bytes = new byte[(int) inode.data().size()];
     inode.data().read(0, bytes, bytes.length);
     return bytes;

@@ -55,7 +55,7 @@ public final class SimScheduler {
   private final Map<String, Thread> living = new LinkedHashMap<>();
 
   /** Whose a task is. */
-  private final Map<Runnable, Thread> threads = new IdentityHashMap<>();
+  private final IdentityHashMap<Runnable, Thread> threads = new IdentityHashMap<>();
 
   private final PriorityQueue<Timer> timers =
       new PriorityQueue<>(Comparator.comparingLong(Timer::atNanos).thenComparingLong(Timer::order));
@@ -87,6 +87,7 @@ public final class SimScheduler {
     }
   }
 
+  @SuppressWarnings("ReferenceEquality") // a task is one object
   private void execute(Runnable task) {
     Thread current = Thread.currentThread();
     synchronized (monitor) {
@@ -154,6 +155,7 @@ public final class SimScheduler {
   }
 
   /** As {@link Condition#awaitNanos}, in our time. */
+  @SuppressWarnings("WaitNotInLoop") // the caller looks again, as with any condition
   public long await(Condition condition, long nanos) throws InterruptedException {
     Thread waiting = Thread.currentThread();
     Timer timer = timer(nanos, waiting::interrupt);
@@ -242,6 +244,7 @@ public final class SimScheduler {
   }
 
   /** Neither over, nor to go on by itself, nor waiting for another one of ours. */
+  @SuppressWarnings("ReferenceEquality") // a task is one object
   private boolean isAsleep(Runnable task, Thread thread) {
     for (Runnable other : runnable) {
       if (other == task) {
@@ -260,6 +263,7 @@ public final class SimScheduler {
     return System.nanoTime() + DEADLOCK_MILLIS * 1_000_000;
   }
 
+  @SuppressWarnings("WaitNotInLoop") // the callers look again
   private void waitUntil(long deadline) {
     if (System.nanoTime() >= deadline) {
       throw new AssertionError("deadlock of " + stacks());

@@ -20,7 +20,6 @@ import org.jspecify.annotations.Nullable;
 /** What is looked at while nothing goes on. */
 final class Checks {
   private final Scene scene;
-  private final Map<String, UUID> generations = new HashMap<>();
 
   Checks(Scene scene) {
     this.scene = scene;
@@ -42,7 +41,8 @@ final class Checks {
             case DESTROYING -> true;
           };
       if (!right && scene.faults.injected() == 0) {
-        throw new Violation("snapshot " + model.name + " was " + model.state + " and is " + found);
+        throw new Violation(
+            "snapshot " + model.name + " was " + model.state + " and is " + found + scene.log());
       }
       if (snapshot == null) {
         scene.snapshots.remove(model.name);
@@ -70,14 +70,17 @@ final class Checks {
     for (DiskModel disk : scene.disks.values()) {
       UUID now;
       try {
-        now = scene.device(disk).readMap(map -> map.generation());
+        now = scene.generation(disk);
       } catch (BlkSnapException e) {
         throw new Violation("the map of " + disk.name + " cannot be read", e);
       }
-      UUID before = generations.put(disk.name, now);
-      if (before != null && !before.equals(now) && scene.faults.injected() == 0) {
+      UUID before = disk.generation;
+      boolean same = before == null || before.equals(now) || !disk.restart.isEmpty();
+      if (!same && scene.faults.injected() == 0) {
         throw new Violation("disk " + disk.name + " has a new generation: " + scene.log());
       }
+      disk.generation = now;
+      disk.restart = "";
     }
     if (scene.faults.injected() == 0) {
       checkFiles();
@@ -116,7 +119,9 @@ final class Checks {
     var maps = new MapReader(scene);
     var images = new Viewer(scene);
     for (DiskModel disk : scene.disks.values()) {
-      maps.check(disk);
+      if (scene.engine().trackers.lookup(disk.name).isPresent()) {
+        maps.check(disk);
+      }
     }
     for (SnapshotModel model : scene.snapshots.values()) {
       Snapshot snapshot = scene.lookup(model);
@@ -128,8 +133,8 @@ final class Checks {
         ImageModel image = entry.getValue();
         switch (snapshot.part(entry.getKey()).orElseThrow()) {
           case SnapshotPart.Taken part -> {
-            for (int at = 0; at < image.take.disk.sectors; at += 64) {
-              images.read(model, part, image, at, Math.min(64, image.take.disk.sectors - at));
+            for (int at = 0; at < image.take.sectors; at += 64) {
+              images.read(model, part, image, at, Math.min(64, image.take.sectors - at));
             }
           }
           case SnapshotPart.Lost lost -> {

@@ -3,6 +3,8 @@ package blksnap.sim.oracle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One original: for each sector the writes that it may show, oldest first. Writes of one sector
@@ -16,9 +18,50 @@ public final class DiskModel {
   private static final int REGION_BLOCKS = 1 << (REGION_SHIFT - 12);
 
   final String name;
-  final int sectors;
+
+  /** As it is served. */
+  int sectors;
+
+  /** Most sectors that it ever has; those beyond its end show zeroes if it grows. */
+  final int capacity;
+
   private final Clock clock;
   private final List<List<Version>> versions = new ArrayList<>();
+
+  /** The sizes that the file may have, oldest first, in sectors. */
+  private final List<Version> sizes = new ArrayList<>();
+
+  private int sizeFloor;
+
+  /** What a resize that is under way cuts off. */
+  private @Nullable Version cutOff;
+
+  /** Resizes that were begun, and those that ended. */
+  int resizes;
+
+  /** How often it was detached. */
+  int detaches;
+
+  /** Requests of clients that are under way. */
+  int requests;
+
+  /** Whether it is not attached, or about to be detached. */
+  boolean away;
+
+  /** Somebody resizes or detaches it. */
+  boolean busy;
+
+  /** What its numbers belong to. */
+  @Nullable UUID generation;
+
+  /** Of the latest take that was answered. */
+  int lastNumber;
+
+  /** Why its numbers may begin anew; empty: nothing may make them. */
+  String restart = "";
+
+  /** The state directory failed, the engine said so, and then its time was over. */
+  boolean marksLost;
 
   /** Index of the version of each sector that a power cut cannot take. */
   private final int[] floor;
@@ -36,19 +79,25 @@ public final class DiskModel {
 
   private long lastCut = -1;
 
-  public DiskModel(String name, int sectors, Clock clock) {
+  public DiskModel(String name, int sectors, int capacity, Clock clock) {
     this.name = name;
     this.sectors = sectors;
+    this.capacity = capacity;
     this.clock = clock;
-    this.floor = new int[sectors];
-    this.touched = new long[(sectors + BLOCK_SECTORS - 1) / BLOCK_SECTORS];
+    this.floor = new int[capacity];
+    this.touched = new long[(capacity + BLOCK_SECTORS - 1) / BLOCK_SECTORS];
     this.doubted = new long[touched.length];
     Arrays.fill(doubted, -1);
-    for (int i = 0; i < sectors; i++) {
-      Version zero = new Version(0, 0);
-      zero.end = 0;
-      versions.add(new ArrayList<>(List.of(zero)));
+    sizes.add(done(sectors));
+    for (int i = 0; i < capacity; i++) {
+      versions.add(new ArrayList<>(List.of(done(0))));
     }
+  }
+
+  private Version done(long value) {
+    var version = new Version(value, clock.now());
+    version.end = clock.now();
+    return version;
   }
 
   public String name() {
@@ -92,10 +141,86 @@ public final class DiskModel {
       if (found[i] != version.value) {
         list.remove(version);
       }
-      requireCurrent(first + i, found[i], "after a write that failed");
+      if (cutOff == null) {
+        requireCurrent(first + i, found[i], "after a write that failed");
+      }
     }
     version.end = clock.tick();
     touch(first, found.length);
+  }
+
+  boolean isResizing() {
+    return cutOff != null;
+  }
+
+  /** Its size is being changed; what is cut off shows zeroes if it ever comes back. */
+  void beginResize(int to) {
+    var zeroes = new Version(0, clock.tick());
+    cutOff = zeroes;
+    resizes++;
+    sizes.add(new Version(to, clock.now()));
+    for (int i = to; i < sectors; i++) {
+      versions.get(i).add(zeroes);
+    }
+    touchEnd(to);
+  }
+
+  private void touchEnd(int to) {
+    int first = Math.min(sectors, to) / BLOCK_SECTORS * BLOCK_SECTORS;
+    touch(first, Math.max(sectors, to) - first);
+  }
+
+  /** It has the new size. */
+  void endResize() {
+    Version size = sizes.getLast();
+    touchEnd((int) size.value);
+    for (int i = (int) size.value; i < sectors; i++) {
+      versions.get(i).add(new Version(0, size.start)); // last, whoever wrote there meanwhile
+    }
+    size.end = clock.tick();
+    for (int i = (int) size.value; i < sectors; i++) {
+      versions.get(i).getLast().end = clock.now();
+    }
+    endCut();
+    resizes++;
+    sectors = (int) size.value;
+  }
+
+  private void endCut() {
+    Version zeroes = cutOff;
+    if (zeroes != null && zeroes.isUnderWay()) {
+      zeroes.end = clock.now();
+    }
+    cutOff = null;
+  }
+
+  /**
+   * The change of its size failed.
+   *
+   * @param found sectors that the file has
+   */
+  void resizeFailed(int found) {
+    if (found == sizes.getLast().value) {
+      endResize();
+      return;
+    }
+    sizes.removeLast();
+    resizes++;
+    Version zeroes = cutOff;
+    for (List<Version> list : versions) {
+      list.removeIf(version -> version == zeroes);
+    }
+    cutOff = null;
+  }
+
+  /** Somebody who is not tracked writes. */
+  void othersWrote(int first, int count, long value) {
+    end(begin(first, count, value), first, count);
+  }
+
+  void othersResized(int to) {
+    beginResize(to);
+    endResize();
   }
 
   private void requireCurrent(int sector, long found, String when) {
@@ -131,23 +256,45 @@ public final class DiskModel {
     if (flushesFail) {
       return;
     }
-    for (int i = 0; i < sectors; i++) {
-      List<Version> list = versions.get(i);
-      for (int v = list.size() - 1; v > floor[i]; v--) {
-        if (list.get(v).end < start) {
-          floor[i] = v;
-          break;
-        }
-      }
-      if (activeTakes == 0 && floor[i] > 0) {
-        list.subList(0, floor[i]).clear();
-        floor[i] = 0;
+    sizeFloor = flushed(sizes, sizeFloor, start);
+    for (int i = 0; i < capacity; i++) {
+      floor[i] = flushed(versions.get(i), floor[i], start);
+    }
+  }
+
+  /** A resize that began at {@code start} was acknowledged, and a power cut cannot take it. */
+  void resizeFlushed(long start, boolean anyFailed) {
+    flushed(start, anyFailed);
+    if (!flushesFail) {
+      sizeFloor = sizes.size() - 1;
+    }
+  }
+
+  /** The new floor of a list, which begins with it if nobody counts its elements. */
+  private int flushed(List<Version> list, int floorNow, long start) {
+    int next = floorNow;
+    for (int v = list.size() - 1; v > floorNow; v--) {
+      if (list.get(v).end < start) {
+        next = v;
+        break;
       }
     }
+    if (activeTakes == 0 && next > 0) {
+      list.subList(0, next).clear();
+      return 0;
+    }
+    return next;
   }
 
   /** The process was killed: what is shown must be acknowledged, or was under way. */
   void killed(long[] found) {
+    while (sizes.getLast().value != found.length) {
+      if (!sizes.getLast().isUnderWay()) {
+        throw new Violation("disk " + name + " has " + found.length + " sectors after a kill");
+      }
+      sizes.removeLast();
+    }
+    sectors = found.length;
     for (int i = 0; i < sectors; i++) {
       List<Version> list = versions.get(i);
       int last = list.size() - 1;
@@ -168,12 +315,29 @@ public final class DiskModel {
       }
     }
     endAll();
+    for (int i = sectors; i < capacity; i++) {
+      if (versions.get(i).getLast().value != 0) {
+        versions.get(i).add(done(0));
+      }
+    }
   }
 
   /** The power went: any version since the last flush may be there. */
   void cut(long[] found) {
     doubt();
     lastCut = clock.now();
+    if (sizes.subList(sizeFloor, sizes.size()).stream().noneMatch(v -> v.value == found.length)) {
+      throw new Violation("disk " + name + " has " + found.length + " sectors after a power cut");
+    }
+    sizes.clear();
+    sizes.add(done(found.length));
+    sizeFloor = 0;
+    sectors = found.length;
+    for (int i = sectors; i < capacity; i++) {
+      versions.get(i).clear();
+      versions.get(i).add(done(0));
+      floor[i] = 0;
+    }
     for (int i = 0; i < sectors; i++) {
       List<Version> list = versions.get(i);
       Version shown = null;
@@ -223,6 +387,11 @@ public final class DiskModel {
   private void endAll() {
     long now = clock.tick();
     activeTakes = 0;
+    sizes.getLast().end = Math.min(sizes.getLast().end, now);
+    cutOff = null;
+    requests = 0;
+    busy = false;
+    away = false;
     for (List<Version> list : versions) {
       for (Version version : list) {
         if (version.isUnderWay()) {
@@ -232,11 +401,24 @@ public final class DiskModel {
     }
   }
 
+  /** The sizes that a take which began at {@code start} may show. */
+  boolean hadSectors(long start, int count) {
+    Version before = sizes.getFirst();
+    for (Version size : sizes) {
+      if (size.end < start) {
+        before = size;
+      } else if (size.value == count) {
+        return true;
+      }
+    }
+    return before.value == count;
+  }
+
   /** A take begins: remembers from which version on each sector may be shown. */
   int[] takeBegins() {
     activeTakes++;
-    int[] base = new int[sectors];
-    for (int i = 0; i < sectors; i++) {
+    int[] base = new int[capacity];
+    for (int i = 0; i < capacity; i++) {
       List<Version> list = versions.get(i);
       int at = list.size() - 1;
       while (list.get(at).isUnderWay()) {
@@ -251,7 +433,7 @@ public final class DiskModel {
   List<List<Version>> takeEnds(int[] base) {
     activeTakes--;
     List<List<Version>> shown = new ArrayList<>();
-    for (int i = 0; i < sectors; i++) {
+    for (int i = 0; i < capacity; i++) {
       shown.add(List.copyOf(versions.get(i).subList(base[i], versions.get(i).size())));
     }
     return shown;

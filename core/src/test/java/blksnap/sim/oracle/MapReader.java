@@ -35,7 +35,7 @@ final class MapReader {
       for (TakeModel from : List.copyOf(scene.takes)) { // more are made meanwhile
         if (from.disk == until.disk
             && !from.disk.isUnreliable()
-            && !scene.marksLost
+            && !from.disk.marksLost
             && numbers.untilGeneration().equals(from.generation)
             && from.number < numbers.untilNumber()) {
           List<ByteRange> ranges;
@@ -65,7 +65,7 @@ final class MapReader {
     for (TakeModel take : scene.takes) {
       if (take.disk == disk
           && !disk.isUnreliable()
-          && !scene.marksLost
+          && !disk.marksLost
           && generation.equals(take.generation)) {
         ChangedRanges page = device.readMap(map -> map.changedSince(take.number, 0, 1000));
         take.changedSince(page.ranges(), scene.faults.injected() == 0, "map of " + disk.name);

@@ -1,7 +1,10 @@
 package blksnap.sim.oracle;
 
+import blksnap.cbt.CbtMap;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.Location;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
@@ -14,24 +17,41 @@ import java.util.OptionalLong;
 /** Makes, takes and destroys snapshots. */
 final class Operator {
   /** More than all blocks of all disks, written to several times. */
-  private static final long MORE_BYTES = 16 << 20;
+  static final long MORE_BYTES = 16 << 20;
 
   private final Scene scene;
+  private final DiskOperator disks;
 
   Operator(Scene scene) {
     this.scene = scene;
+    this.disks = new DiskOperator(scene);
   }
 
   void operate() throws IOException {
     List<SnapshotModel> idle = scene.snapshots.values().stream().filter(s -> !s.busy).toList();
-    int dice = scene.random.nextInt(10);
+    int dice = scene.random.nextInt(12);
+    if (dice >= 10) {
+      DiskModel disk = scene.any(List.copyOf(scene.disks.values()));
+      if (!disk.busy) {
+        disk.busy = true;
+        if (dice == 10) {
+          disks.resize(disk);
+        } else {
+          disks.attachAnew(disk);
+        }
+        disk.busy = false;
+      }
+      return;
+    }
     if (idle.isEmpty() || (dice < 4 && scene.snapshots.size() < 5)) {
       create();
       return;
     }
     SnapshotModel snapshot = scene.any(idle);
     snapshot.busy = true;
-    if (snapshot.state == SnapshotModel.State.CREATED && !snapshot.small && dice < 9) {
+    if (snapshot.state == SnapshotModel.State.CREATED
+        && (!snapshot.small || snapshot.waits)
+        && dice < 9) {
       take(snapshot);
     } else if (snapshot.state == SnapshotModel.State.TAKEN && dice < 5) {
       new MapReader(scene).read(snapshot);
@@ -59,11 +79,15 @@ final class Operator {
     if (scene.weather != Weather.FAIR) {
       snapshot.mayBreak = true;
     }
+    snapshot.waits = scene.random.nextInt(3) == 0;
     boolean append = scene.weather == Weather.FAIR && scene.random.nextInt(4) == 0;
-    if (append) {
+    if (append || (snapshot.waits && scene.random.nextBoolean())) {
       limit = OptionalLong.of((long) Location.BLOCK_BYTES * 8);
       snapshot.small = true;
     }
+    FullPolicy policy =
+        snapshot.waits ? new FullPolicy(true, OptionalLong.empty()) : FullPolicy.BREAK;
+    int detaches = scene.detaches();
     scene.tell("create " + snapshot.name + " of " + devices + ", " + durability);
     try {
       Snapshot created =
@@ -74,7 +98,7 @@ final class Operator {
                   devices,
                   scene.machine.path("/storage/" + snapshot.name + ".diff"),
                   limit,
-                  new SnapshotConfig(snapshot.name, durability, FullPolicy.BREAK));
+                  new SnapshotConfig(snapshot.name, durability, policy));
       snapshot.state = SnapshotModel.State.CREATED;
       scene.tell("created " + snapshot.name);
       if (append) {
@@ -85,7 +109,11 @@ final class Operator {
         scene.tell("appended to " + snapshot.name);
       }
     } catch (IOException e) {
-      scene.excuse("create of " + snapshot.name, e);
+      boolean away =
+          scene.detaches() > detaches || scene.disks.values().stream().anyMatch(d -> d.away);
+      if (!(away && e instanceof BlkSnapException b && b.errno() == Errno.ENODEV)) {
+        scene.excuse("create of " + snapshot.name, e);
+      }
       snapshot.state = SnapshotModel.State.DESTROYING;
     }
     snapshot.busy = false;
@@ -96,12 +124,18 @@ final class Operator {
     if (snapshot == null) {
       throw new Violation("snapshot " + model.name + " is gone");
     }
+    int resizes = scene.resizes();
     beginTake(model);
     scene.tell("take " + model.name);
     try {
       scene.engine().snapshots.take(snapshot);
     } catch (IOException e) {
-      scene.excuse("take of " + model.name, e);
+      boolean resized =
+          scene.resizes() > resizes
+              || scene.disks.values().stream().anyMatch(DiskModel::isResizing);
+      if (!(resized && e instanceof BlkSnapException b && b.errno() == Errno.EAGAIN)) {
+        scene.excuse("take of " + model.name, e);
+      }
       boolean taken = snapshot.view().state() == Snapshot.State.TAKEN;
       if (!taken) {
         model
@@ -117,21 +151,30 @@ final class Operator {
       }
     }
     scene.tell("taken " + model.name);
-    model.images.values().forEach(image -> image.take.end(scene.clock));
     model.state = SnapshotModel.State.TAKEN;
     scene.number(model, snapshot);
+    for (ImageModel image : model.images.values()) {
+      if (!image.take.disk.hadSectors(image.take.start, image.take.sectors)) {
+        throw new Violation(model.name + " shows " + image.take.sectors + " sectors");
+      }
+      image.take.end(scene.clock);
+    }
   }
 
   private void beginTake(SnapshotModel model) {
     model.state = SnapshotModel.State.TAKING;
     for (String device : model.devices) {
-      var take = new TakeModel(Objects.requireNonNull(scene.disks.get(device)), scene.clock);
+      DiskModel disk = Objects.requireNonNull(scene.disks.get(device));
+      var take = new TakeModel(disk, scene.clock);
+      if (disk.lastNumber >= CbtMap.MAX_NUMBER - 2) {
+        disk.restart = "its numbers are over";
+      }
       scene.takes.add(take);
       model.images.put(device, new ImageModel(take));
     }
   }
 
-  private void destroy(SnapshotModel model) {
+  void destroy(SnapshotModel model) {
     Snapshot snapshot = scene.lookup(model);
     model.state = SnapshotModel.State.DESTROYING;
     scene.tell("destroy " + model.name);

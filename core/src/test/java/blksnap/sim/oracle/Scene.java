@@ -1,6 +1,9 @@
 package blksnap.sim.oracle;
 
+import blksnap.cbt.CbtMap;
+import blksnap.cbt.CbtSnapshot;
 import blksnap.cbt.IntervalNumbers;
+import blksnap.diffstorage.RoomWait;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
@@ -9,11 +12,14 @@ import blksnap.param.Parameters;
 import blksnap.sim.machine.Faults;
 import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
+import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -22,10 +28,15 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.UUID;
+import java.util.concurrent.locks.Condition;
 import org.jspecify.annotations.Nullable;
 
 /** What a run is about: the machine, what is on it, what was asked for and what came of it. */
 final class Scene {
+  /** How far a disk grows. */
+  private static final int MORE_SECTORS = 150;
+
   final SplittableRandom random;
   final Weather weather;
   final Faults faults;
@@ -41,7 +52,15 @@ final class Scene {
   /** The one that is loaded. */
   @Nullable SimEngine engine;
 
-  boolean marksLost;
+  /** The threads of the present life. */
+  @Nullable SimScheduler scheduler;
+
+  /** Threads that wait for room in diff storage. */
+  int waiting;
+
+  /** Threads that change disks, and may come to wait. */
+  int working;
+
   private long stamps;
   private int names;
 
@@ -75,7 +94,10 @@ final class Scene {
       return random.nextInt(4) == 0 ? none.withShortTransfers() : none;
     }
     FileClass[] classes = {FileClass.STATE, FileClass.STORAGE, FileClass.DISK};
-    int dice = random.nextInt(5);
+    int dice = random.nextInt(7);
+    if (dice >= 5) {
+      return Faults.none().withOneLostSync();
+    }
     if (dice == 4) {
       return Faults.none().withLostPages();
     }
@@ -84,8 +106,8 @@ final class Scene {
   }
 
   private void disk(String name, int sectors) {
-    machine.makeFile("/disks/" + name + ".img", (long) sectors * Stamps.SECTOR);
-    disks.put(name, new DiskModel(name, sectors, clock));
+    machine.makeFile(path(name), (long) sectors * Stamps.SECTOR);
+    disks.put(name, new DiskModel(name, sectors, sectors + MORE_SECTORS, clock));
   }
 
   /** What happened, a line each. */
@@ -99,6 +121,25 @@ final class Scene {
 
   SimEngine engine() {
     return Objects.requireNonNull(engine);
+  }
+
+  static String path(String disk) {
+    return "/disks/" + disk + ".img";
+  }
+
+  /** As {@link RoomWait}. */
+  long awaitRoom(Condition moreRoom, long nanos) throws InterruptedException {
+    waiting++;
+    try {
+      return Objects.requireNonNull(scheduler).await(moreRoom, nanos);
+    } finally {
+      waiting--;
+    }
+  }
+
+  /** Lets time pass. */
+  void sleep(long millis) {
+    Objects.requireNonNull(scheduler).sleep(millis * 1_000_000);
   }
 
   /** What a write shows that nothing else does. */
@@ -122,14 +163,52 @@ final class Scene {
     return engine().snapshots.lookup(snapshot.name).orElse(null);
   }
 
+  /** What is in a file, beyond its end zeroes. */
   long[] raw(DiskModel disk, int first, int count) {
-    byte[] bytes = machine.content("/disks/" + disk.name + ".img");
+    byte[] bytes = machine.content(path(disk.name));
     ByteBuffer buffer = ByteBuffer.wrap(bytes);
     long[] found = new long[count];
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && first + i < bytes.length / Stamps.SECTOR; i++) {
       found[i] = Stamps.read(buffer, first + i, "disk " + disk.name);
     }
     return found;
+  }
+
+  /** Sectors of the file of a disk. */
+  int rawSectors(DiskModel disk) {
+    return machine.content(path(disk.name)).length / Stamps.SECTOR;
+  }
+
+  /** Uses up numbers of a map, so that they come to their end. */
+  void age(DiskModel disk, int takes) throws IOException {
+    TrackedDevice device = device(disk);
+    Path file = machine.path("/more/aged");
+    try (CbtSnapshot frozen = CbtSnapshot.create(file, device.readMap(CbtMap::geometry))) {
+      for (int i = 0; i < takes; i++) {
+        device.gate().close();
+        try {
+          device.freezeMap(frozen);
+        } finally {
+          device.gate().open();
+        }
+      }
+    }
+    Files.delete(file);
+    device.forceMapState();
+    disk.lastNumber = takes;
+    tell("aged " + disk.name + " by " + takes + " takes");
+  }
+
+  int resizes() {
+    return disks.values().stream().mapToInt(disk -> disk.resizes).sum();
+  }
+
+  int detaches() {
+    return disks.values().stream().mapToInt(disk -> disk.detaches).sum();
+  }
+
+  UUID generation(DiskModel disk) throws BlkSnapException {
+    return device(disk).readMap(CbtMap::generation);
   }
 
   void excuse(String what, IOException e) {
@@ -163,7 +242,14 @@ final class Scene {
     for (Map.Entry<String, ImageModel> entry : model.images.entrySet()) {
       if (snapshot.part(entry.getKey()).orElseThrow() instanceof SnapshotPart.Taken taken) {
         IntervalNumbers numbers = taken.frozen().numbers();
-        entry.getValue().take.numbered(numbers.sinceGeneration(), numbers.sinceNumber());
+        entry.getValue().take.disk.lastNumber = numbers.sinceNumber();
+        entry
+            .getValue()
+            .take
+            .numbered(
+                numbers.sinceGeneration(),
+                numbers.sinceNumber(),
+                (int) (taken.image().sizeBytes() / Stamps.SECTOR));
         String given =
             entry.getKey() + " " + numbers.sinceGeneration() + " " + numbers.sinceNumber();
         if (!numbersGiven.add(given)) {

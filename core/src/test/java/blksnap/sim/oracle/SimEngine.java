@@ -1,6 +1,7 @@
 package blksnap.sim.oracle;
 
 import blksnap.diffio.DiffIo;
+import blksnap.diffstorage.RoomWait;
 import blksnap.diffstorage.StorageTable;
 import blksnap.log.LogRing;
 import blksnap.param.Parameters;
@@ -11,6 +12,8 @@ import blksnap.tracker.TrackerTable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.function.LongSupplier;
 
 /** The engine, without its servers, on a simulated machine. */
 final class SimEngine {
@@ -20,26 +23,26 @@ final class SimEngine {
   final StorageTable storages;
   final SnapshotTable snapshots;
 
-  private SimEngine(SimMachine machine, Parameters parameters) {
+  private SimEngine(SimMachine machine, Parameters parameters, RoomWait roomWait) {
     Path state = machine.path("/state");
     diffIo = new DiffIo(parameters);
     trackers = new TrackerTable(state.resolve("devices"), parameters, machine.clock(), log);
-    storages = new StorageTable(parameters, trackers::refuse);
+    LongSupplier nanoClock = new AtomicLong()::incrementAndGet;
+    storages = new StorageTable(parameters, trackers::refuse, nanoClock, roomWait);
     snapshots =
         new SnapshotTable(
             new SnapshotContext(
-                state,
-                trackers,
-                storages,
-                diffIo,
-                parameters,
-                log,
-                new AtomicLong()::incrementAndGet,
-                machine.clock()));
+                state, trackers, storages, diffIo, parameters, log, nanoClock, machine.clock()));
   }
 
+  /** As the other one, for who never waits for room. */
   static SimEngine load(SimMachine machine, Parameters parameters) throws IOException {
-    var engine = new SimEngine(machine, parameters);
+    return load(machine, parameters, Condition::awaitNanos);
+  }
+
+  static SimEngine load(SimMachine machine, Parameters parameters, RoomWait roomWait)
+      throws IOException {
+    var engine = new SimEngine(machine, parameters, roomWait);
     engine.trackers.attachAgain();
     engine.snapshots.recover();
     return engine;

@@ -107,7 +107,58 @@ class SimMutantsTest {
         new Edit(
             "snapshot/SnapshotTable.java",
             "context.storages().append(snapshot.storage(), path, parts, store.keeper());",
-            "context.storages().append(snapshot.storage(), path, parts, (s, r) -> {});"));
+            "context.storages().append(snapshot.storage(), path, parts, (s, r) -> {});")),
+    NOT_PRESERVED_AFTER_A_WAIT_FOR_ROOM(
+        new Edit(
+            "tracker/TrackedDevice.java",
+            "full = preserve(offset, length, mayWait(waitedSince));",
+            "full = waitedSince == 0 ? preserve(offset, length, mayWait(waitedSince)) : null;")),
+    CUT_OFF_WITHOUT_BEING_PRESERVED(
+        new Edit("tracker/TrackedDevice.java", "    preserveTail(newSizeBytes);\n", ""),
+        new Edit(
+            "tracker/TrackedDevice.java",
+            "        preserve(at, Math.min(MAX_DISCARD_PIECE_BYTES, oldSize - at), false);\n",
+            "")),
+    TAKEN_OVER_A_RESIZE(
+        new Edit(
+            "snapshot/SnapshotTake.java",
+            "if (p.device.sizeBytes() != p.area.sizeBytes()) {",
+            "if (false) {")),
+    GROWN_PART_NOT_MARKED(
+        new Edit(
+            "tracker/TrackerStore.java",
+            "          next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());\n",
+            "")),
+    RESIZE_NOT_SYNCED(
+        new Edit(
+            "tracker/TrackerTable.java",
+            "          device.original().sync(); // a file that a power loss gives its old size",
+            "          // a file that a power loss gives its old size")),
+    KEPT_THOUGH_OTHERS_WROTE_AFTER_A_KILL(
+        new Edit("tracker/Continuity.java", "ours = latestMillis(now) <= latest;", "ours = true;")),
+    KEPT_THOUGH_OTHERS_WROTE_WHILE_DETACHED(
+        new Edit(
+            "tracker/Continuity.java",
+            "return unchanged(before, now.modifiedNanos(), now.changedNanos())\n",
+            "return true\n"),
+        new Edit(
+            "tracker/TrackerStore.java",
+            "before.sample().getAsLong() != sampler.sample()) {",
+            "false) {")),
+    SAMPLE_NOT_COMPARED(
+        new Edit(
+            "tracker/TrackerStore.java",
+            "before.sample().getAsLong() != sampler.sample()) {",
+            "false) {")),
+    NUMBERS_BEGIN_ANEW_IN_THE_SAME_GENERATION(
+        new Edit(
+            "cbt/CbtMap.java",
+            "publish(new State(now.sequence + 1, UUID.randomUUID(), 1, 0, FLAG_CLEAR));",
+            "publish(new State(now.sequence + 1, now.generation, 1, 0, FLAG_CLEAR));")),
+    FAILED_SYNC_OF_THE_MAP_TAKEN_FOR_MADE_GOOD(
+        new Edit("cbt/CbtMap.java", "      file.dirty();\n", "")),
+    FAILED_SYNC_OF_THE_INTENT_TAKEN_FOR_MADE_GOOD(
+        new Edit("cbt/IntentFile.java", "    file.dirty();\n", ""));
 
     private final List<Edit> edits;
 

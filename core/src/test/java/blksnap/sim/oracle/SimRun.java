@@ -1,9 +1,11 @@
 package blksnap.sim.oracle;
 
+import blksnap.cbt.CbtMap;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,18 +21,28 @@ public final class SimRun {
     UNLOAD_AND_CUT
   }
 
+  private static final Pattern UUIDS = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+
   private final Scene scene;
   private final Checks checks;
   private @Nullable Throwable failure;
+  private long choices = 1;
+
+  /** Whether the engine of this life has closed everything in order. */
+  private boolean closed;
 
   public SimRun(long seed) {
     this.scene = new Scene(seed);
     this.checks = new Checks(scene);
   }
 
-  /** Equal for two runs of one seed. */
-  public long trace() {
-    return scene.machine.trace();
+  /**
+   * Of every call of the machine, every choice of who goes on, and what happened; equal for two
+   * runs of one seed. Only the names that the engine makes up itself are left out.
+   */
+  public long digest() {
+    String told = UUIDS.matcher(scene.story()).replaceAll("");
+    return (scene.machine.trace() * 31 + choices) * 31 + told.hashCode();
   }
 
   /** What happened, a line each. */
@@ -38,16 +50,21 @@ public final class SimRun {
     return scene.story();
   }
 
+  /** What the engine told that was loaded last. */
+  public String log() {
+    return scene.engine == null ? "" : scene.log();
+  }
+
   /** Runs it. */
   public void run() {
     scene.tell(scene.weather + " weather");
     int lives = 2 + scene.random.nextInt(4);
     for (int life = 0; life < lives; life++) {
-      live(life == lives - 1);
+      live(life == 0, life == lives - 1);
     }
   }
 
-  private void live(boolean last) {
+  private void live(boolean first, boolean last) {
     End end =
         End.values()[
             scene.random.nextInt(10) < 8 ? scene.random.nextInt(2) : 2 + scene.random.nextInt(2)];
@@ -71,24 +88,30 @@ public final class SimRun {
       }
     });
     scene.engine = null;
+    scene.scheduler = scheduler;
+    scene.waiting = 0;
+    scene.working = 0;
+    closed = false;
     start(
         scheduler,
         "engine",
         () -> {
           scene.machine.quiet(false);
           scene.faults.pause(true);
-          SimEngine loaded = SimEngine.load(scene.machine, scene.parameters);
+          SimEngine loaded = SimEngine.load(scene.machine, scene.parameters, scene::awaitRoom);
           for (DiskModel disk : scene.disks.values()) {
             if (loaded.trackers.lookup(disk.name).isEmpty()) {
               loaded.trackers.attach(
-                  scene.machine.path("/disks/" + disk.name + ".img"),
-                  Optional.of(disk.name),
-                  false,
-                  false);
+                  scene.machine.path(Scene.path(disk.name)), Optional.of(disk.name), false, false);
             }
           }
           scene.machine.quiet(true);
           scene.engine = loaded;
+          if (first && scene.random.nextInt(5) == 0) {
+            for (DiskModel disk : scene.disks.values()) {
+              scene.age(disk, CbtMap.MAX_NUMBER - 1 - scene.random.nextInt(6));
+            }
+          }
           checks.found();
           checks.all();
           scene.machine.quiet(false);
@@ -138,36 +161,37 @@ public final class SimRun {
 
   private void runOut(SimScheduler scheduler) {
     scheduler.run();
+    choices = choices * 31 + scheduler.trace();
     if (failure != null) {
       throw new Violation(String.valueOf(failure.getMessage()), failure);
     }
   }
 
+  /** A thread that may come to wait for room. */
+  private void worker(SimScheduler scheduler, String name, int most, Body body) {
+    scene.working++;
+    start(
+        scheduler,
+        name,
+        () -> {
+          int count = scene.random.nextInt(most);
+          for (int n = 0; n < count; n++) {
+            body.run();
+          }
+          scene.working--;
+        });
+  }
+
   private void startClients(SimScheduler scheduler) {
     for (int i = 0; i < Writer.WRITERS; i++) {
       var client = new Writer(scene, i);
-      start(
-          scheduler,
-          "writer" + i,
-          () -> {
-            int count = scene.random.nextInt(30);
-            for (int n = 0; n < count; n++) {
-              client.change();
-            }
-          });
+      worker(scheduler, "writer" + i, 30, client::change);
     }
     var operator = new Operator(scene);
     for (int i = 0; i < 2; i++) {
-      start(
-          scheduler,
-          "operator" + i,
-          () -> {
-            int count = scene.random.nextInt(10);
-            for (int n = 0; n < count; n++) {
-              operator.operate();
-            }
-          });
+      worker(scheduler, "operator" + i, 10, operator::operate);
     }
+    start(scheduler, "keeper", () -> new Keeper(scene, operator).keep());
     var viewer = new Viewer(scene);
     start(
         scheduler,
@@ -213,6 +237,7 @@ public final class SimRun {
       }
     }
     scene.disks.values().forEach(disk -> disk.flushed(start, scene.faults.syncsOfDisk() > 0));
+    closed = true;
   }
 
   /** The engine is gone, one way or the other. */
@@ -224,19 +249,28 @@ public final class SimRun {
         take.end(scene.clock);
       }
     });
+    for (DiskModel disk : scene.disks.values()) {
+      disk.marksLost |= marksAtRisk(disk);
+      if (disk.isResizing()) {
+        disk.restart = "its size was being changed";
+        mayBreak(disk);
+      }
+    }
     if (cut) {
-      // A state directory that fails to sync is told of, and a power loss may then take marks.
-      scene.marksLost |= scene.faults.syncsOfState() > 0;
       scene.machine.cut();
     } else {
       scene.machine.kill();
     }
     for (DiskModel disk : scene.disks.values()) {
-      long[] found = scene.raw(disk, 0, disk.sectors);
+      long[] found = scene.raw(disk, 0, scene.rawSectors(disk));
       if (cut) {
         disk.cut(found);
       } else {
         disk.killed(found);
+      }
+      if (scene.random.nextInt(8) == 0) {
+        new Others(scene).change(disk, closed);
+        mayBreak(disk);
       }
     }
     for (SnapshotModel snapshot : scene.snapshots.values()) {
@@ -244,6 +278,20 @@ public final class SimRun {
       if (cut && snapshot.durability != Durability.POWER) {
         snapshot.mayBreak = true;
       }
+    }
+  }
+
+  /** Whether the engine says that a power loss would take marks, as a failing disk makes it. */
+  private boolean marksAtRisk(DiskModel disk) {
+    SimEngine engine = scene.engine;
+    return engine != null
+        && engine.trackers.lookup(disk.name).filter(d -> d.device().marksAtRisk()).isPresent();
+  }
+
+  /** Its content may be another one: images that need it may be EIO. */
+  private void mayBreak(DiskModel disk) {
+    for (SnapshotModel snapshot : scene.snapshots.values()) {
+      snapshot.mayBreak |= snapshot.images.containsKey(disk.name);
     }
   }
 }

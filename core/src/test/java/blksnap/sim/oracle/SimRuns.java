@@ -37,6 +37,8 @@ public final class SimRuns {
           + e.getMessage()
           + "\n"
           + run.story()
+          + run.log()
+          + "\n"
           + stack;
     }
   }

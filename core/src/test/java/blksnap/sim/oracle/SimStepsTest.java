@@ -21,6 +21,7 @@ class SimStepsTest {
   private static final int LEAST_STATEMENTS = 800;
   private static final long RUNS = 150;
   private static final String MAPPING_LOG = "diffarea/MappingLog.java";
+  private static final String GIVE_WAY = "blksnap.sim.machine.SimScheduler.giveWay();\n";
 
   /** A call, an assignment or a count, on a line of its own. */
   private static final Pattern STATEMENT =
@@ -80,7 +81,7 @@ class SimStepsTest {
     String before = "";
     for (String line : source.lines().toList()) {
       if (STATEMENT.matcher(line).matches() && before.matches(".*[;{}]")) {
-        stepped.append("Thread.yield();\n");
+        stepped.append(GIVE_WAY);
       }
       stepped.append(line).append('\n');
       if (!line.isBlank() && !line.strip().startsWith("//")) {

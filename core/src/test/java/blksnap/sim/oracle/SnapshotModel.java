@@ -30,6 +30,9 @@ final class SnapshotModel {
   /** It has less storage than it needs, and would break older ones as well. */
   boolean small;
 
+  /** Writers wait when its storage is full. */
+  boolean waits;
+
   SnapshotModel(String name, List<String> devices, Durability durability) {
     this.name = name;
     this.devices = devices;

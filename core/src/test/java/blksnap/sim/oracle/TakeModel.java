@@ -13,7 +13,10 @@ public final class TakeModel {
 
   final DiskModel disk;
   final long start;
-  private long end;
+
+  /** What its image has. */
+  int sectors;
+
   private final int[] base;
   private @Nullable List<List<Version>> candidates;
   private boolean[] known = new boolean[0];
@@ -31,6 +34,7 @@ public final class TakeModel {
 
   public TakeModel(DiskModel disk, Clock clock) {
     this.disk = disk;
+    this.sectors = disk.sectors;
     this.start = clock.tick();
     this.base = disk.takeBegins();
   }
@@ -41,14 +45,13 @@ public final class TakeModel {
 
   /** The take is answered, or its engine gone. */
   public void end(Clock clock) {
-    end = clock.tick();
     after = start;
-    before = end;
+    before = clock.tick();
     List<List<Version>> all = disk.takeEnds(base);
     candidates = all;
-    known = new boolean[disk.sectors];
-    value = new long[disk.sectors];
-    for (int i = 0; i < disk.sectors; i++) {
+    known = new boolean[disk.capacity];
+    value = new long[disk.capacity];
+    for (int i = 0; i < disk.capacity; i++) {
       List<Version> list = all.get(i);
       long first = list.getFirst().value;
       if (list.stream().allMatch(v -> v.value == first)) {
@@ -58,9 +61,15 @@ public final class TakeModel {
     }
   }
 
-  public void numbered(UUID inGeneration, int given) {
+  /**
+   * The take is answered, or found.
+   *
+   * @param imageSectors that its image has
+   */
+  void numbered(UUID inGeneration, int given, int imageSectors) {
     generation = inGeneration;
     number = given;
+    sectors = imageSectors;
   }
 
   /** An image shows this: must be what was there at the instant, and the same ever after. */
@@ -119,10 +128,10 @@ public final class TakeModel {
 
   /** Nothing that changed since this take may be missing. */
   void changedSince(List<ByteRange> reported, boolean exact, String what) {
-    boolean[] marked = marked(reported);
+    boolean[] marked = marked(reported, disk.sectors);
     for (int i = 0; i < disk.sectors; i++) {
       int block = i * Stamps.SECTOR / BLOCK_BYTES;
-      if (!marked[block] && differs(i, disk.current(i))) {
+      if (!marked[block] && (i >= sectors || differs(i, disk.current(i)))) {
         throw new Violation(
             what + " sector " + i + " changed since take " + number + " and is not reported");
       }
@@ -142,9 +151,10 @@ public final class TakeModel {
 
   /** Nothing that changed between that take and this one may be missing. */
   void changedBetween(TakeModel from, List<ByteRange> reported, String what) {
-    boolean[] marked = marked(reported);
-    for (int i = 0; i < disk.sectors; i++) {
-      if (!marked[i * Stamps.SECTOR / BLOCK_BYTES] && differs(i, from)) {
+    boolean[] marked = marked(reported, sectors);
+    for (int i = 0; i < sectors; i++) {
+      boolean changed = i >= from.sectors || differs(i, from);
+      if (!marked[i * Stamps.SECTOR / BLOCK_BYTES] && changed) {
         throw new Violation(
             what
                 + " sector "
@@ -156,8 +166,8 @@ public final class TakeModel {
     }
   }
 
-  private boolean[] marked(List<ByteRange> reported) {
-    boolean[] marked = new boolean[(disk.sectors * Stamps.SECTOR + BLOCK_BYTES - 1) / BLOCK_BYTES];
+  private static boolean[] marked(List<ByteRange> reported, int sectors) {
+    boolean[] marked = new boolean[(sectors * Stamps.SECTOR + BLOCK_BYTES - 1) / BLOCK_BYTES];
     for (ByteRange range : reported) {
       for (long at = range.offset() / BLOCK_BYTES; at * BLOCK_BYTES < range.end(); at++) {
         marked[(int) at] = true;

@@ -1,6 +1,8 @@
 package blksnap.sim.oracle;
 
 import blksnap.device.BlockDevice;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
@@ -37,8 +39,8 @@ final class Viewer {
     if (image == null || !(snapshot.part(device).orElse(null) instanceof SnapshotPart.Taken part)) {
       return;
     }
-    int first = scene.random.nextInt(image.take.disk.sectors);
-    int count = 1 + scene.random.nextInt(Math.min(64, image.take.disk.sectors - first));
+    int first = scene.random.nextInt(image.take.sectors);
+    int count = 1 + scene.random.nextInt(Math.min(64, image.take.sectors - first));
     if (scene.random.nextInt(4) == 0) {
       changeImage(model, part, image, first, count);
     } else {
@@ -50,6 +52,7 @@ final class Viewer {
       SnapshotModel model, SnapshotPart.Taken part, ImageModel image, int first, int count) {
     boolean zeroes = scene.random.nextInt(4) == 0;
     long value = zeroes ? 0 : scene.nextStamp();
+    boolean small = model.small;
     image.begin(first, count, value);
     image.take.disk.touch(first, count);
     scene.tell(
@@ -63,7 +66,9 @@ final class Viewer {
       }
       image.end(first, count, value);
     } catch (IOException e) {
-      scene.mayFail(model, e);
+      if (!(small && e instanceof BlkSnapException b && b.errno() == Errno.ENOSPC)) {
+        scene.mayFail(model, e);
+      }
       image.failed(first, count);
     }
     image.take.disk.touch(first, count);

@@ -1,5 +1,8 @@
 package blksnap.sim.oracle;
 
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.sim.machine.SimScheduler;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.util.List;
@@ -23,7 +26,16 @@ final class Writer {
 
   void change() throws IOException {
     DiskModel disk = scene.any(List.copyOf(scene.disks.values()));
-    TrackedDevice device = scene.device(disk);
+    if (disk.away) {
+      SimScheduler.giveWay();
+      return;
+    }
+    disk.requests++;
+    change(disk, scene.device(disk));
+    disk.requests--;
+  }
+
+  private void change(DiskModel disk, TrackedDevice device) throws IOException {
     int dice = scene.random.nextInt(10);
     if (dice == 0) {
       flush(disk, device);
@@ -47,6 +59,7 @@ final class Writer {
     long offset = (long) first * SECTOR;
     long length = (long) count * SECTOR;
     long faultsBefore = scene.faults.onDisk();
+    int changesBefore = disk.resizes + disk.detaches;
     scene.tell("write " + disk.name + " " + first + "+" + count + " = " + value);
     Version version = disk.begin(first, count, value);
     try {
@@ -60,24 +73,31 @@ final class Writer {
       disk.end(version, first, count);
     } catch (IOException e) {
       scene.tell("write " + disk.name + " " + first + "+" + count + " failed: " + e.getMessage());
-      if (scene.faults.onDisk() == faultsBefore) {
+      boolean gone = disk.resizes + disk.detaches > changesBefore || disk.isResizing() || disk.away;
+      if (scene.faults.onDisk() == faultsBefore && !(gone && isGone(e))) {
         throw new Violation("a write failed, and not by its disk", e);
       }
       disk.failed(version, first, scene.raw(disk, first, count));
     }
-    if (dice == 3) {
+    if (dice == 3 && !disk.away) {
       flush(disk, device); // forced unit access
     }
   }
 
-  private void flush(DiskModel disk, TrackedDevice device) throws IOException {
+  /** What a client is told whose device was detached, or has a nearer end. */
+  private static boolean isGone(IOException e) {
+    return e instanceof BlkSnapException b
+        && (b.errno() == Errno.ESHUTDOWN || b.errno() == Errno.ENOSPC);
+  }
+
+  private void flush(DiskModel disk, TrackedDevice device) {
     long start = scene.clock.tick();
     try {
       device.flush();
       scene.tell("flushed " + disk.name);
       disk.flushed(start, scene.faults.syncsOfDisk() > 0);
     } catch (IOException e) {
-      if (scene.faults.onDisk() == 0) {
+      if (scene.faults.onDisk() == 0 && !(disk.away && isGone(e))) {
         throw new Violation("a flush failed, and not by its disk", e);
       }
     }
