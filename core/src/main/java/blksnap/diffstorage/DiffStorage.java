@@ -13,7 +13,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -47,14 +46,21 @@ public final class DiffStorage implements Closeable {
   public record Space(
       long capacity, long filled, OptionalLong limit, long free, OptionalLong fullInSeconds) {}
 
-  /** A storage that will be full sooner than this is warned of. */
-  static final long WARN_SECONDS = 600;
-
-  /** One that will be full later than this may be warned of again. */
-  private static final long CALM_SECONDS = 2 * WARN_SECONDS;
-
-  /** Most blocks handed out between two questions to the file system. */
-  private static final int CHECK_BLOCKS = 64;
+  /**
+   * What was cut off a range.
+   *
+   * @param firstBlock of those that are gone
+   * @param sentence that says so, without a full stop
+   */
+  public record Cut(int range, long firstBlock, String sentence) {
+    /** Whether a block of {@code storage} at {@code location} is gone. */
+    public boolean took(int storage, long location) {
+      return location != Location.ZEROES
+          && Location.storage(location) == storage
+          && Location.range(location) == range
+          && Location.block(location) >= firstBlock;
+    }
+  }
 
   private final int number;
   private final UUID snapshot;
@@ -74,24 +80,7 @@ public final class DiffStorage implements Closeable {
   private volatile List<StorageRange> ranges = List.of();
 
   @GuardedBy("lock")
-  private int currentRange;
-
-  /** Next block of the current range. */
-  @GuardedBy("lock")
-  private long nextBlock = 1;
-
-  @GuardedBy("lock")
-  private long handedOutBlocks;
-
-  /**
-   * Blocks given up while the snapshot lives: what its images overwrote. Handed out again one by
-   * one.
-   */
-  @GuardedBy("lock")
-  private final ArrayDeque<Long> freed = new ArrayDeque<>();
-
-  @GuardedBy("lock")
-  private long liveBlocks;
+  private final BlockAllocator allocator;
 
   /** How often ranges were added. */
   @GuardedBy("lock")
@@ -101,17 +90,9 @@ public final class DiffStorage implements Closeable {
   private boolean owned = true;
 
   @GuardedBy("lock")
-  private boolean low;
+  private final RoomWarnings warnings = new RoomWarnings();
 
-  @GuardedBy("lock")
-  private final FillRate rate = new FillRate();
-
-  /** Whether it was warned that it will be full soon. */
-  @GuardedBy("lock")
-  private boolean warned;
-
-  /** What {@link #look} found last; empty while all is well. */
-  private volatile Optional<String> trouble = Optional.empty();
+  private final RangeWatch watch = new RangeWatch();
 
   /** Whether the last try found no room; told once until a write succeeds. */
   private volatile boolean full;
@@ -126,10 +107,6 @@ public final class DiffStorage implements Closeable {
    * Ranges that could not be opened again; null while there is no such. Then there are no others.
    */
   private final @Nullable List<RangeDescription> unopened;
-
-  /** Blocks until the file system is asked again how much it has left. */
-  @GuardedBy("lock")
-  private long blocksToCheck;
 
   private volatile boolean written;
 
@@ -157,6 +134,7 @@ public final class DiffStorage implements Closeable {
       @Nullable List<RangeDescription> unopened) {
     this.unopened = unopened;
     this.number = number;
+    this.allocator = new BlockAllocator(number);
     this.snapshot = snapshot;
     this.parameters = parameters;
     this.listener = listener;
@@ -287,10 +265,8 @@ public final class DiffStorage implements Closeable {
       }
       keeper.keep(this, all.stream().map(StorageRange::description).toList());
       ranges = List.copyOf(all);
-      low = false;
+      warnings.reset();
       full = false;
-      warned = false;
-      blocksToCheck = 0;
       additions++;
       moreRoom.signalAll();
     } finally {
@@ -309,9 +285,13 @@ public final class DiffStorage implements Closeable {
   }
 
   private void grow(StorageRange range) throws IOException {
-    long portion = parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
+    long portion = portionBytes();
     long to = Math.min(range.maximumBytes(), Math.max(range.bytes() + portion, portion));
     range.growTo(to & -Location.BLOCK_BYTES);
+  }
+
+  private long portionBytes() {
+    return parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
   }
 
   /**
@@ -320,31 +300,29 @@ public final class DiffStorage implements Closeable {
    * @throws BlkSnapException {@code ENOSPC} when there is none left
    */
   public Region allocate(int blocks) throws IOException {
-    boolean nowLow;
     boolean nowFull = false;
-    OptionalLong soon = OptionalLong.empty();
+    RoomWarnings.Due due = RoomWarnings.Due.NOTHING;
     Region region = null;
     lock.lock();
     try {
-      region = next(blocks);
+      region = allocator.next(ranges, blocks, this::grow);
       if (region == null) {
-        nowLow = false;
         nowFull = !full;
         full = true;
       } else {
-        rate.add((long) region.blocks << Location.BLOCK_SHIFT, nanoClock.getAsLong());
-        boolean asked = blocksToCheck <= region.blocks;
-        nowLow = checkLow(region.blocks);
-        soon = asked ? checkRate() : soon;
+        long now = nanoClock.getAsLong();
+        if (warnings.handedOut(region.blocks, now)) {
+          due =
+              warnings.due(
+                  allocator.freeBytes(ranges), allocator.handedOutBytes(), portionBytes(), now);
+        }
       }
     } finally {
       lock.unlock();
     }
-    if (soon.isPresent()) {
-      listener.fullSoon(soon.getAsLong());
-    }
+    due.fullInSeconds().ifPresent(listener::fullSoon);
     long requested = parameters.get(Parameter.DIFF_STORAGE_MINIMUM);
-    if (nowLow) {
+    if (due.low()) {
       listener.low(requested);
     }
     if (nowFull) {
@@ -367,92 +345,6 @@ public final class DiffStorage implements Closeable {
             + " bytes are filled");
   }
 
-  @GuardedBy("lock")
-  private @Nullable Region next(int blocks) throws IOException {
-    if (blocks == 1 && !freed.isEmpty()) {
-      return reuse();
-    }
-    while (currentRange < ranges.size()) {
-      StorageRange range = ranges.get(currentRange);
-      long left = (range.bytes() >>> Location.BLOCK_SHIFT) - nextBlock;
-      if (left <= 0 && range.bytes() < (range.maximumBytes() & -Location.BLOCK_BYTES)) {
-        grow(range);
-        left = (range.bytes() >>> Location.BLOCK_SHIFT) - nextBlock;
-      }
-      if (left > 0) {
-        int count = (int) Math.min(blocks, left);
-        var region = new Region(Location.of(number, currentRange, nextBlock), count);
-        nextBlock += count;
-        handedOutBlocks += count;
-        liveBlocks += count;
-        return region;
-      }
-      if (currentRange + 1 == ranges.size()) {
-        break; // stay on the last range: it may be followed by another one
-      }
-      currentRange++;
-      nextBlock = 1;
-    }
-    return freed.isEmpty() ? null : reuse();
-  }
-
-  @GuardedBy("lock")
-  private Region reuse() {
-    liveBlocks++;
-    return new Region(freed.removeFirst(), 1);
-  }
-
-  /**
-   * Whether space has just become low. Asks the file system once in {@value #CHECK_BLOCKS} blocks,
-   * and when the threshold may be reached.
-   */
-  @GuardedBy("lock")
-  private boolean checkLow(int blocks) throws IOException {
-    blocksToCheck -= blocks;
-    if (blocksToCheck > 0) {
-      return false;
-    }
-    long free = freeBytes();
-    long usable = free + (handedOutBlocks << Location.BLOCK_SHIFT);
-    long minimum = parameters.get(Parameter.DIFF_STORAGE_MINIMUM) << SectorRange.SECTOR_SHIFT;
-    long threshold = Math.min(minimum / 2, usable / 4);
-    boolean wasLow = low;
-    low = free <= threshold;
-    // A storage of few blocks must not run full between two questions, and nobody be warned.
-    blocksToCheck =
-        low
-            ? CHECK_BLOCKS
-            : Math.clamp((free - threshold) >> Location.BLOCK_SHIFT, 1, CHECK_BLOCKS);
-    return low && !wasLow;
-  }
-
-  /** The forecast, if it is the time to warn of it. */
-  @GuardedBy("lock")
-  private OptionalLong checkRate() throws IOException {
-    OptionalLong seconds = rate.secondsUntil(freeBytes(), nanoClock.getAsLong());
-    long left = seconds.orElse(Long.MAX_VALUE);
-    if (left > CALM_SECONDS) {
-      warned = false;
-    }
-    if (left >= WARN_SECONDS || warned) {
-      return OptionalLong.empty();
-    }
-    warned = true;
-    return seconds;
-  }
-
-  @GuardedBy("lock")
-  private long freeBytes() throws IOException {
-    long free = 0;
-    for (int i = currentRange; i < ranges.size(); i++) {
-      StorageRange range = ranges.get(i);
-      long used = i == currentRange ? nextBlock : 1;
-      long left = range.maximumBytes() - (used << Location.BLOCK_SHIFT);
-      free += Math.max(0, Math.min(left, range.fileSystemFreeBytes()));
-    }
-    return free + ((long) freed.size() << Location.BLOCK_SHIFT);
-  }
-
   /** How much there is now. */
   public Space space() {
     lock.lock();
@@ -470,16 +362,16 @@ public final class DiffStorage implements Closeable {
       }
       long free;
       try {
-        free = closed ? 0 : freeBytes();
+        free = closed ? 0 : allocator.freeBytes(ranges);
       } catch (IOException e) {
         free = 0; // a storage that cannot say what it has left has nothing
       }
       return new Space(
           capacity,
-          liveBlocks << Location.BLOCK_SHIFT,
+          allocator.liveBlocks() << Location.BLOCK_SHIFT,
           limited ? OptionalLong.of(limit) : OptionalLong.empty(),
           free,
-          rate.secondsUntil(free, nanoClock.getAsLong()));
+          warnings.secondsUntil(free, nanoClock.getAsLong()));
     } finally {
       lock.unlock();
     }
@@ -528,58 +420,18 @@ public final class DiffStorage implements Closeable {
   }
 
   /**
-   * What was cut off a range.
-   *
-   * @param firstBlock of those that are gone
-   * @param sentence that says so, without a full stop
-   */
-  public record Cut(int range, long firstBlock, String sentence) {
-    /** Whether a block of {@code storage} at {@code location} is gone. */
-    public boolean took(int storage, long location) {
-      return location != Location.ZEROES
-          && Location.storage(location) == storage
-          && Location.range(location) == range
-          && Location.block(location) >= firstBlock;
-    }
-  }
-
-  /**
    * Looks whether its files are still what they were; what others did to them is told once, by
    * {@code told}.
    *
    * @return ranges that were cut short since the last look
    */
   public List<Cut> look(Consumer<String> told) {
-    List<Cut> cuts = new ArrayList<>();
-    List<String> troubles = new ArrayList<>();
-    List<StorageRange> now = ranges;
-    for (int i = 0; i < now.size(); i++) {
-      StorageRange range = now.get(i);
-      OptionalLong end = range.lookForEnd();
-      if (end.isPresent()) {
-        String sentence =
-            "diff storage "
-                + range.description().path()
-                + " was cut to "
-                + end.getAsLong()
-                + " bytes";
-        cuts.add(new Cut(i, range.blocksWithin(end.getAsLong()), sentence));
-        told.accept(sentence);
-      }
-      range.trouble().ifPresent(troubles::add);
-    }
-    Optional<String> found =
-        troubles.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", troubles));
-    if (found.isPresent() && cuts.isEmpty() && !found.equals(trouble)) {
-      told.accept(found.get());
-    }
-    trouble = found;
-    return cuts;
+    return watch.look(ranges, told);
   }
 
   /** What the last {@link #look} found, for people; empty while all is well. */
   public Optional<String> trouble() {
-    return trouble;
+    return watch.trouble();
   }
 
   /** Makes what was written durable. */
@@ -600,13 +452,8 @@ public final class DiffStorage implements Closeable {
     boolean punch;
     lock.lock();
     try {
-      liveBlocks -= blocks;
-      punch = !owned && liveBlocks != 0; // with the last block the file itself goes
-      if (owned) {
-        for (long i = 0; i < blocks; i++) {
-          freed.addLast(location + i);
-        }
-      }
+      allocator.release(location, blocks, owned);
+      punch = !owned && allocator.liveBlocks() != 0; // with the last block the file itself goes
     } finally {
       lock.unlock();
     }
@@ -627,13 +474,7 @@ public final class DiffStorage implements Closeable {
   public void giveBack(Region region) {
     lock.lock();
     try {
-      boolean last =
-          Location.range(region.location) == currentRange
-              && Location.block(region.location) + region.blocks == nextBlock;
-      if (last) {
-        nextBlock -= region.blocks;
-        handedOutBlocks -= region.blocks;
-        liveBlocks -= region.blocks;
+      if (allocator.takeBack(region)) {
         return;
       }
     } finally {
@@ -661,19 +502,7 @@ public final class DiffStorage implements Closeable {
   public void adopt(long location, long blocks) {
     lock.lock();
     try {
-      liveBlocks += blocks;
-      handedOutBlocks += blocks;
-      int range = Location.range(location);
-      long end = Location.block(location) + blocks;
-      if (range >= ranges.size() || end > ranges.get(range).bytes() >>> Location.BLOCK_SHIFT) {
-        return; // reading it will say that it is not there
-      }
-      if (range > currentRange) {
-        currentRange = range;
-        nextBlock = end;
-      } else if (range == currentRange) {
-        nextBlock = Math.max(nextBlock, end);
-      }
+      allocator.adopt(ranges, location, blocks);
     } finally {
       lock.unlock();
     }
@@ -694,7 +523,7 @@ public final class DiffStorage implements Closeable {
   boolean beginRemoval() {
     lock.lock();
     try {
-      boolean begins = !removing && !owned && liveBlocks == 0;
+      boolean begins = !removing && !owned && allocator.liveBlocks() == 0;
       removing |= begins;
       return begins;
     } finally {

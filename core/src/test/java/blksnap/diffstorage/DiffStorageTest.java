@@ -168,7 +168,7 @@ class DiffStorageTest {
     assertThat(told).as("the window is full of the new rate").hasSize(1);
     assertThat(told.getFirst()).startsWith("soon ");
     assertThat(Long.parseLong(told.getFirst().substring("soon ".length())))
-        .isBetween(300L, DiffStorage.WARN_SECONDS);
+        .isBetween(300L, RoomWarnings.WARN_SECONDS);
     assertThat(storage.space().fullInSeconds().orElseThrow()).isBetween(150L, 250L);
 
     storage.append(sparse("more", 256L * MIB), List.of(), KEEPER);
