@@ -7,8 +7,6 @@ import blksnap.cbt.WriteStamps;
 import blksnap.device.BlockDevice;
 import blksnap.device.ResizableDevice;
 import blksnap.diffarea.AreaChain;
-import blksnap.diffarea.DiffArea;
-import blksnap.diffarea.FullPolicy;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
@@ -17,14 +15,11 @@ import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A device whose changes are tracked. Each change passes the write gate, marks the change map,
@@ -37,12 +32,6 @@ import org.jspecify.annotations.Nullable;
 public final class TrackedDevice implements BlockDevice {
   /** Most bytes written in one pass of the gate. */
   static final int MAX_WRITE_PIECE_BYTES = 1 << 20;
-
-  /** Most bytes discarded or zeroed in one pass of the gate. */
-  static final int MAX_DISCARD_PIECE_BYTES = 4 << 20;
-
-  private static final int EXTENTS_PER_LOOK = 1024;
-  private static final long ROOM_POLL_MILLIS = 200;
 
   private final String name;
   private final ResizableDevice original;
@@ -210,8 +199,11 @@ public final class TrackedDevice implements BlockDevice {
     checkChange(offset, length);
     long start = stat.begin();
     try {
-      inDataPieces(
-          offset, length, (at, count) -> change(at, count, () -> original.discard(at, count)));
+      RequestPieces.ofData(
+          original,
+          offset,
+          length,
+          (at, count) -> change(at, count, () -> original.discard(at, count)));
     } finally {
       stat.end(DeviceStat.Kind.DISCARD, length, start);
     }
@@ -222,11 +214,12 @@ public final class TrackedDevice implements BlockDevice {
     checkChange(offset, length);
     long start = stat.begin();
     try {
-      Piece piece = (at, count) -> change(at, count, () -> original.writeZeroes(at, count, noHole));
+      RequestPieces.Action zero =
+          (at, count) -> change(at, count, () -> original.writeZeroes(at, count, noHole));
       if (noHole) {
-        inPieces(offset, length, piece);
+        RequestPieces.of(offset, length, zero);
       } else {
-        inDataPieces(offset, length, piece);
+        RequestPieces.ofData(original, offset, length, zero);
       }
     } finally {
       stat.end(DeviceStat.Kind.DISCARD, length, start);
@@ -237,36 +230,6 @@ public final class TrackedDevice implements BlockDevice {
     requireInside(offset, length, Errno.ENOSPC);
     if (readOnly()) {
       throw new BlkSnapException(Errno.EPERM, "device " + name + " is attached read-only");
-    }
-  }
-
-  private interface Piece {
-    void run(long offset, long length) throws IOException;
-  }
-
-  private static void inPieces(long offset, long length, Piece piece) throws IOException {
-    long end = offset + length;
-    for (long at = offset; at < end; ) {
-      long count = Math.min(end - at, MAX_DISCARD_PIECE_BYTES);
-      piece.run(at, count);
-      at += count;
-    }
-  }
-
-  /** Leaves holes alone: they read as zeroes already, and nothing of them need be kept. */
-  private void inDataPieces(long offset, long length, Piece piece) throws IOException {
-    long end = offset + length;
-    for (long at = offset; at < end; ) {
-      for (Extent extent : original.allocation(at, end - at, EXTENTS_PER_LOOK)) {
-        long count = Math.min(extent.length(), end - at);
-        if (!extent.hole()) {
-          inPieces(at, count, piece);
-        }
-        at += count;
-        if (at >= end) {
-          return;
-        }
-      }
     }
   }
 
@@ -315,9 +278,8 @@ public final class TrackedDevice implements BlockDevice {
 
   /** The order of effects that everything rests on: mark, preserve, change. */
   private void change(long offset, long length, Change change) throws IOException {
-    long waitedSince = 0;
+    var keeping = new OldBlocks(chain);
     while (true) {
-      DiffArea full;
       requireUnsealed();
       // May sync, so not while a take would wait for it.
       openRegions(tracking.intent, offset, length, false);
@@ -327,17 +289,14 @@ public final class TrackedDevice implements BlockDevice {
         requireInside(offset, length, Errno.ENOSPC);
         mark(offset, length); // first: a change that then fails is over-reported, never missed
         // Old bytes are kept, or a snapshot is corrupt, before new ones land.
-        full = preserve(offset, length, mayWait(waitedSince));
-        if (full == null) {
+        if (keeping.keep(offset, length)) {
           run(offset, length, change);
           return;
         }
       } finally {
         gate.leave();
       }
-      // Outside the gate: a take or a destroy must not wait for room.
-      waitedSince = waitedSince == 0 ? System.nanoTime() : waitedSince;
-      awaitRoom(full);
+      keeping.awaitRoom(); // outside the gate: a take or a destroy must not wait for it
     }
   }
 
@@ -399,50 +358,6 @@ public final class TrackedDevice implements BlockDevice {
       if (intentFailed.compareAndSet(false, true)) {
         log.error("device " + name + ": a power loss may now lose change marks: " + e.getMessage());
       }
-    }
-  }
-
-  /**
-   * Preserves the range, or gives it up.
-   *
-   * @return the area whose storage has to get room before the change may go on, or null to go on
-   */
-  private @Nullable DiffArea preserve(long offset, long length, boolean mayWait) {
-    Optional<DiffArea> newest = chain.preserver();
-    if (newest.isEmpty()) {
-      return null;
-    }
-    try {
-      chain.preserve(offset, length);
-    } catch (IOException | RuntimeException | OutOfMemoryError | InternalError e) {
-      Errno cause =
-          e instanceof BlkSnapException refused
-              ? refused.errno()
-              : e instanceof OutOfMemoryError ? Errno.ENOMEM : Errno.EIO;
-      if (cause == Errno.ENOSPC && mayWait) {
-        return newest.get();
-      }
-      chain.giveUp(offset, length, cause, String.valueOf(e.getMessage()));
-    }
-    return null;
-  }
-
-  private boolean mayWait(long waitedSince) {
-    FullPolicy policy = chain.fullPolicy();
-    if (!policy.waits() || Thread.currentThread().isInterrupted()) {
-      return false;
-    }
-    return policy.longestMillis().isEmpty()
-        || waitedSince == 0
-        || System.nanoTime() - waitedSince
-            < TimeUnit.MILLISECONDS.toNanos(policy.longestMillis().getAsLong());
-  }
-
-  private static void awaitRoom(DiffArea full) {
-    try {
-      full.awaitRoom(ROOM_POLL_MILLIS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the next try gives up waiting
     }
   }
 
@@ -519,22 +434,19 @@ public final class TrackedDevice implements BlockDevice {
 
   /** Preserves what is about to be cut off, while others go on; waits for room like a write. */
   private void preserveTail(long newSizeBytes) {
-    for (long at = newSizeBytes; at < original.sizeBytes(); at += MAX_DISCARD_PIECE_BYTES) {
-      long waitedSince = 0;
-      DiffArea full;
-      do {
+    for (long at = newSizeBytes; at < original.sizeBytes(); at += RequestPieces.MAX_BYTES) {
+      var keeping = new OldBlocks(chain);
+      while (true) {
         gate.enter();
         try {
-          long length = Math.min(MAX_DISCARD_PIECE_BYTES, original.sizeBytes() - at);
-          full = preserve(at, length, mayWait(waitedSince));
+          if (keeping.keep(at, Math.min(RequestPieces.MAX_BYTES, original.sizeBytes() - at))) {
+            break;
+          }
         } finally {
           gate.leave();
         }
-        if (full != null) {
-          waitedSince = waitedSince == 0 ? System.nanoTime() : waitedSince;
-          awaitRoom(full);
-        }
-      } while (full != null);
+        keeping.awaitRoom();
+      }
     }
   }
 
@@ -550,8 +462,8 @@ public final class TrackedDevice implements BlockDevice {
     gate.close();
     try {
       long oldSize = original.sizeBytes();
-      for (long at = newSizeBytes; at < oldSize; at += MAX_DISCARD_PIECE_BYTES) {
-        preserve(at, Math.min(MAX_DISCARD_PIECE_BYTES, oldSize - at), false);
+      for (long at = newSizeBytes; at < oldSize; at += RequestPieces.MAX_BYTES) {
+        new OldBlocks(chain).keepNow(at, Math.min(RequestPieces.MAX_BYTES, oldSize - at));
       }
       Tracking next = resizing.make(tracking, newSizeBytes);
       boolean resized = false;

@@ -110,14 +110,15 @@ class SimMutantsTest {
             "context.storages().append(snapshot.storage(), path, parts, (s, r) -> {});")),
     NOT_PRESERVED_AFTER_A_WAIT_FOR_ROOM(
         new Edit(
-            "tracker/TrackedDevice.java",
-            "full = preserve(offset, length, mayWait(waitedSince));",
-            "full = waitedSince == 0 ? preserve(offset, length, mayWait(waitedSince)) : null;")),
+            "tracker/OldBlocks.java",
+            "return keep(offset, length, true);",
+            "return full != null || keep(offset, length, true);")),
     CUT_OFF_WITHOUT_BEING_PRESERVED(
         new Edit("tracker/TrackedDevice.java", "    preserveTail(newSizeBytes);\n", ""),
         new Edit(
             "tracker/TrackedDevice.java",
-            "        preserve(at, Math.min(MAX_DISCARD_PIECE_BYTES, oldSize - at), false);\n",
+            "        new OldBlocks(chain).keepNow(at, Math.min(RequestPieces.MAX_BYTES, oldSize -"
+                + " at));\n",
             "")),
     TAKEN_OVER_A_RESIZE(
         new Edit(
