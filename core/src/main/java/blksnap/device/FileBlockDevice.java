@@ -3,6 +3,7 @@ package blksnap.device;
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.DiskFacts;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.sector.ByteRange;
@@ -120,6 +121,11 @@ public final class FileBlockDevice implements ResizableDevice {
   /** Identity, size and time stamps of the file as they are now. */
   public FileStatus status() throws BlkSnapException {
     return file.stat();
+  }
+
+  /** What the kernel tells of it as it is now; of a file nothing. */
+  public DiskFacts diskFacts() throws BlkSnapException {
+    return file.diskFacts();
   }
 
   @Override

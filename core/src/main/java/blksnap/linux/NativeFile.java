@@ -92,6 +92,11 @@ public abstract class NativeFile implements Closeable {
 
   public abstract FileStatus stat() throws BlkSnapException;
 
+  /** What is known of the block device. */
+  public DiskFacts diskFacts() throws BlkSnapException {
+    return DiskFacts.of(stat().rdevice());
+  }
+
   /** Bytes that an unprivileged user can still write to the file system this is on. */
   public abstract long freeBytes() throws BlkSnapException;
 

@@ -1,5 +1,6 @@
 package blksnap.tracker;
 
+import blksnap.device.FileBlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.linux.DiskFacts;
 import blksnap.linux.FileStatus;
@@ -47,14 +48,15 @@ record DeviceRecord(
       long sizeBytes,
       long modifiedNanos,
       long changedNanos) {
-    static Stamps of(FileStatus status, long sizeBytes) {
+    static Stamps of(FileBlockDevice original) throws BlkSnapException {
+      FileStatus status = original.status();
       return new Stamps(
           status.device(),
           status.inode(),
           status.bornNanos(),
           status.rdevice(),
-          DiskFacts.of(status.rdevice()),
-          sizeBytes,
+          original.diskFacts(),
+          original.sizeBytes(),
           status.modifiedNanos(),
           status.changedNanos());
     }

@@ -229,7 +229,7 @@ public final class TrackerTable implements Closeable {
               store.bootId(),
               UUID.randomUUID(),
               OptionalLong.empty(),
-              Stamps.of(original.status(), original.sizeBytes()));
+              Stamps.of(original));
       TrackerStore.Opened tracked =
           store.open(name, record, keepContent, () -> ContentSample.of(original));
       var device =
@@ -403,7 +403,7 @@ public final class TrackerTable implements Closeable {
         store.bootId(),
         device.contentId(),
         OptionalLong.empty(),
-        Stamps.of(original.status(), original.sizeBytes()));
+        Stamps.of(original));
   }
 
   private void rememberLostMap(String name) {
@@ -427,7 +427,7 @@ public final class TrackerTable implements Closeable {
     if (begun < 0) {
       return;
     }
-    Stamps now = Stamps.of(original.status(), original.sizeBytes());
+    Stamps now = Stamps.of(original);
     device
         .device()
         .readMap(map -> {
@@ -461,7 +461,7 @@ public final class TrackerTable implements Closeable {
         original.sync(); // first: a region is closed only when its data cannot go back any more
       }
       boolean durable = device.device().settle();
-      Stamps last = Stamps.of(original.status(), original.sizeBytes());
+      Stamps last = Stamps.of(original);
       OptionalLong sample = OptionalLong.of(ContentSample.of(original));
       store.save(device.name(), record(device).closed(stayAttached, durable, sample, last));
       saved = true;

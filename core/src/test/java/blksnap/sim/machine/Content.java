@@ -31,11 +31,22 @@ final class Content {
   private long size;
   private long durableSize;
 
+  /** Pages that were written to the disk since it appeared. */
+  private long writtenPages;
+
   /** What is mapped, whose stores nobody reports; null while nothing is. */
   private @Nullable MemorySegment memory;
 
   long size() {
     return size;
+  }
+
+  long writtenPages() {
+    return writtenPages;
+  }
+
+  void writtenPages(long pages) {
+    writtenPages = pages;
   }
 
   private static void reach(List<byte @Nullable []> pages, int page) {
@@ -220,6 +231,7 @@ final class Content {
         reach(durable, page);
         durable.set(page, at(current, page));
         dirty.clear(page);
+        writtenPages++;
       }
     }
     durableSize = size;
@@ -262,6 +274,7 @@ final class Content {
     durable.set(page, torn(page, random, 1 + random.nextInt(4)));
     if (same(durable.get(page), at(current, page))) {
       dirty.clear(page);
+      writtenPages++;
     }
     if (random.nextInt(4) == 0) {
       durableSize = size;
@@ -307,6 +320,7 @@ final class Content {
   /** Power is cut. */
   void cut(RandomGenerator random) {
     unmap();
+    writtenPages = 0;
     int quarters = random.nextInt(5);
     for (int page = dirty.nextSetBit(0); page >= 0; page = dirty.nextSetBit(page + 1)) {
       if (isLost(page)) {

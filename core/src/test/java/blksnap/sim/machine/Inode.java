@@ -20,6 +20,9 @@ final class Inode {
   /** Which of the machine's files it is, for faults. */
   final FileClass fileClass;
 
+  /** Whether it is a block device. */
+  boolean disk;
+
   long bornNanos;
   long modifiedNanos;
   long changedNanos;

@@ -2,6 +2,7 @@ package blksnap.sim.machine;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.linux.DiskFacts;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import java.lang.foreign.Arena;
@@ -15,6 +16,11 @@ import java.util.Set;
 final class SimFile extends NativeFile {
   private static final int REGULAR_FILE = 0x8180;
   private static final int DIRECTORY = 0x41c0;
+  private static final int BLOCK_DEVICE = 0x6180;
+  private static final int LOGICAL_BLOCK_BYTES = 512;
+
+  /** Of the numbers of block devices. */
+  private static final long MAJOR = 8 << 8;
 
   private final SimMachine machine;
   private final Inode inode;
@@ -96,15 +102,31 @@ final class SimFile extends NativeFile {
             new FileStatus(
                 1,
                 inode.number,
-                0,
-                inode.isDirectory() ? DIRECTORY : REGULAR_FILE,
-                inode.isDirectory() ? 0 : inode.data().size(),
+                inode.disk ? MAJOR + inode.number : 0,
+                inode.isDirectory() ? DIRECTORY : inode.disk ? BLOCK_DEVICE : REGULAR_FILE,
+                inode.isDirectory() || inode.disk ? 0 : inode.data().size(),
                 inode.isDirectory() ? 0 : inode.data().allocatedBytes(),
                 inode.modifiedNanos,
                 inode.changedNanos,
                 inode.bornNanos,
                 0,
                 0));
+  }
+
+  @Override
+  public DiskFacts diskFacts() throws BlkSnapException {
+    return call(
+        Call.STAT,
+        0,
+        0,
+        () ->
+            inode.disk
+                ? new DiskFacts(
+                    "serial " + inode.number,
+                    machine.boots(),
+                    inode.data().writtenPages() * (Content.PAGE / Content.SECTOR),
+                    false)
+                : DiskFacts.NONE);
   }
 
   @Override
@@ -121,7 +143,7 @@ final class SimFile extends NativeFile {
         wanted,
         () -> {
           long left = Math.max(0, inode.data().size() - offset);
-          int count = machine.shorten((int) Math.min(wanted, left), inode.fileClass);
+          int count = machine.shorten((int) Math.min(wanted, left), inode);
           byte[] bytes = new byte[count];
           inode.data().read(offset, bytes, count);
           target.put(bytes);
@@ -138,7 +160,7 @@ final class SimFile extends NativeFile {
         offset,
         wanted,
         () -> {
-          int count = machine.shorten(wanted, inode.fileClass);
+          int count = machine.shorten(wanted, inode);
           byte[] bytes = new byte[count];
           source.get(bytes);
           inode.data().write(offset, bytes, count);
@@ -236,34 +258,46 @@ final class SimFile extends NativeFile {
     }
   }
 
+  private void requireDisk() throws BlkSnapException {
+    if (!inode.disk) {
+      throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    }
+  }
+
   @Override
   public long blockDeviceBytes() throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    return call(Call.STAT, 0, 0, () -> inode.data().size());
   }
 
   @Override
   public int logicalBlockBytes() throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    return LOGICAL_BLOCK_BYTES;
   }
 
   @Override
   public int physicalBlockBytes() throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    return Content.PAGE;
   }
 
   @Override
   public boolean blockDeviceReadOnly() throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    return false;
   }
 
   @Override
   public void blockDiscard(long offset, long length) throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    change(Call.PUNCH, offset, length, () -> inode.data().zero(offset, length, true));
   }
 
   @Override
   public void blockZeroOut(long offset, long length) throws BlkSnapException {
-    throw new BlkSnapException(Errno.ENOTSUP, path + " is no block device");
+    requireDisk();
+    change(Call.ZERO, offset, length, () -> inode.data().zero(offset, length, true));
   }
 
   @Override

@@ -27,6 +27,9 @@ public final class SimMachine {
   /** 2020-01-01: before any time that the real clock shows. */
   private static final long START_NANOS = 1_577_836_800_000_000_000L;
 
+  /** More than an engine has under way. */
+  private static final long MORE_PAGES = 1 << 16;
+
   private static final long PLENTY = 1L << 40;
 
   /** What becomes durable when. */
@@ -107,6 +110,11 @@ public final class SimMachine {
     return bootId;
   }
 
+  /** How often it was started. */
+  long boots() {
+    return bootId.getLeastSignificantBits() + 1;
+  }
+
   long bootMillis() {
     return bootMillis;
   }
@@ -157,8 +165,9 @@ public final class SimMachine {
     }
   }
 
-  int shorten(int count, FileClass file) {
-    if (quiet || count < 2 || !faults.cutsShort(file, random)) {
+  int shorten(int count, Inode inode) {
+    FileClass file = inode.fileClass;
+    if (quiet || count < 2 || inode.disk || !faults.cutsShort(file, random)) {
       return count;
     }
     if (file == FileClass.DISK) { // where it ends, another fault may come: sectors stay whole
@@ -364,6 +373,25 @@ public final class SimMachine {
       throw new IllegalArgumentException("there is no " + path);
     }
     return found;
+  }
+
+  /** Makes a block device. */
+  public void makeDisk(String path, long size) {
+    makeFile(path, size);
+    file(path).disk = true;
+  }
+
+  /** Whether a path leads to a block device. */
+  public boolean isDisk(String path) {
+    return file(path).disk;
+  }
+
+  /** Somebody else writes to a block device, and more than we see of it. */
+  public void writeThrough(String path, long offset, byte[] bytes) {
+    write(path, offset, bytes);
+    Content disk = file(path).data();
+    disk.syncAll();
+    disk.writtenPages(disk.writtenPages() + MORE_PAGES);
   }
 
   private Inode directoryOf(String path) {

@@ -22,7 +22,7 @@ final class DiskOperator {
 
   /** Makes it longer or shorter. */
   void resize(DiskModel disk) throws IOException {
-    if (disk.away) {
+    if (disk.away || scene.machine.isDisk(Scene.path(disk.name))) {
       return;
     }
     int old = disk.sectors;

@@ -28,6 +28,11 @@ final class Others {
     if (!clean) {
       machine.advanceMillis(LATER_MILLIS);
     }
+    disk.restart = "others changed it";
+    if (machine.isDisk(path)) {
+      write(disk);
+      return;
+    }
     switch (scene.random.nextInt(clean ? 6 : 5)) {
       case 0 -> write(disk);
       case 1 -> {
@@ -47,7 +52,6 @@ final class Others {
         machine.changedNanos(path, changed);
       }
     }
-    disk.restart = "others changed it";
   }
 
   private void write(DiskModel disk) {
@@ -57,7 +61,12 @@ final class Others {
     byte[] bytes = new byte[count * Stamps.SECTOR];
     Stamps.filled(value, count).get(bytes);
     scene.tell("others write " + disk.name + " " + first + "+" + count + " = " + value);
-    scene.machine.write(Scene.path(disk.name), (long) first * Stamps.SECTOR, bytes);
+    String path = Scene.path(disk.name);
+    if (scene.machine.isDisk(path)) {
+      scene.machine.writeThrough(path, (long) first * Stamps.SECTOR, bytes);
+    } else {
+      scene.machine.write(path, (long) first * Stamps.SECTOR, bytes);
+    }
     disk.othersWrote(first, count, value);
   }
 

@@ -82,9 +82,9 @@ final class Scene {
     for (String directory : List.of("/state", "/storage", "/disks", "/more")) {
       machine.makeDirectory(directory);
     }
-    disk("vm1", 40 * 8 + 3);
+    disk("vm1", 40 * 8 + 3, random.nextInt(6) == 0);
     if (random.nextBoolean()) {
-      disk("vm2", 16 + 8 * random.nextInt(30));
+      disk("vm2", 16 + 8 * random.nextInt(30), random.nextInt(3) == 0);
     }
   }
 
@@ -105,8 +105,12 @@ final class Scene {
         .withShortTransfers();
   }
 
-  private void disk(String name, int sectors) {
-    machine.makeFile(path(name), (long) sectors * Stamps.SECTOR);
+  private void disk(String name, int sectors, boolean block) {
+    if (block) {
+      machine.makeDisk(path(name), (long) sectors * Stamps.SECTOR);
+    } else {
+      machine.makeFile(path(name), (long) sectors * Stamps.SECTOR);
+    }
     disks.put(name, new DiskModel(name, sectors, sectors + MORE_SECTORS, clock));
   }
 

@@ -137,6 +137,13 @@ class SimMutantsTest {
             "          // a file that a power loss gives its old size")),
     KEPT_THOUGH_OTHERS_WROTE_AFTER_A_KILL(
         new Edit("tracker/Continuity.java", "ours = latestMillis(now) <= latest;", "ours = true;")),
+    KEPT_THOUGH_OTHERS_WROTE_TO_THE_DISK_AFTER_A_KILL(
+        new Edit(
+            "tracker/Continuity.java",
+            "return reached >= 0 && reached <= seen.unflushedBytes() + writtenBytes;",
+            "return true;")),
+    KEPT_THOUGH_OTHERS_WROTE_TO_THE_DISK_AFTER_A_RESTART(
+        new Edit("tracker/Continuity.java", "if (now.sectorsWritten() > 0) {", "if (false) {")),
     KEPT_THOUGH_OTHERS_WROTE_WHILE_DETACHED(
         new Edit(
             "tracker/Continuity.java",
