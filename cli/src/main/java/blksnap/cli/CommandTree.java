@@ -48,6 +48,7 @@ import blksnap.cli.upstream.TrackerRemoveCommand;
 import blksnap.cli.upstream.WaitEventCommand;
 import blksnap.cli.upstream.WatcherCommand;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import picocli.CommandLine;
@@ -300,9 +301,16 @@ public final class CommandTree {
     };
   }
 
-  /** Some are known by two names. */
+  /** Some are known by two names; their examples have the one that they were written for. */
   private static CommandLine named(String name, Object command) {
-    return new CommandLine(command).setCommandName(name);
+    var line = new CommandLine(command);
+    String written = "blksnap " + line.getCommandName() + " ";
+    var usage = line.getCommandSpec().usageMessage();
+    usage.footer(
+        Arrays.stream(usage.footer())
+            .map(example -> example.replace(written, "blksnap " + name + " "))
+            .toArray(String[]::new));
+    return line.setCommandName(name);
   }
 
   private CommandLine configured(CommandLine root) {

@@ -2,7 +2,13 @@ package blksnap.cli;
 
 import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.ExitCodes;
+import blksnap.cli.output.OutputFormat;
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -11,12 +17,21 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Prints the help of the program or of one command; needs no engine. */
+/**
+ * Shows the manual page of a command, or prints its help where there is no terminal or no manual;
+ * needs no engine.
+ */
 @Command(
     name = "help",
-    description = "Show the help of the program or of a command. Needs no engine.",
+    description = {
+      "Show the manual page of a command, or the help of the program. Needs no engine.",
+      "Without a terminal, without man, or in the shell, the command's help is printed instead."
+    },
     footer = {"", "Examples:", "  blksnap help", "  blksnap help snapshot create"})
 final class HelpCommand implements Callable<Integer> {
+  /** Set by the launcher: where the program and its pages are. */
+  private static final String HOME_PROPERTY = "blksnap.home";
+
   private final CommandContext context;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -29,7 +44,7 @@ final class HelpCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws InterruptedException {
     CommandLine line = spec.root().commandLine();
     for (String word : words) {
       CommandLine found = line.getSubcommands().get(word);
@@ -38,7 +53,44 @@ final class HelpCommand implements Callable<Integer> {
       }
       line = found;
     }
-    line.usage(context.out());
+    Optional<Path> page = page(line.getCommandSpec());
+    if (page.isPresent() && isShown(page.get())) {
+      return ExitCodes.DONE;
+    }
+    if (context.format() == OutputFormat.JSON) {
+      var object = new JsonObject();
+      object.addProperty("help", line.getUsageMessage());
+      context.out().println(object);
+    } else {
+      line.usage(context.out());
+    }
     return ExitCodes.DONE;
+  }
+
+  /** The page of a command, if a user at a terminal wants one and it is there. */
+  private Optional<Path> page(CommandSpec command) {
+    String home = System.getProperty(HOME_PROPERTY, "");
+    boolean wanted =
+        context.environment().terminalOut()
+            && context.format() == OutputFormat.TABLE
+            && !context.inShell()
+            && !words.isEmpty();
+    if (home.isEmpty() || !wanted) {
+      return Optional.empty();
+    }
+    String name =
+        command.usageMessage().hidden()
+            ? "blksnap-upstream.7"
+            : "blksnap-" + words.getFirst() + ".1";
+    return Optional.of(Path.of(home, "man", name)).filter(Files::isRegularFile);
+  }
+
+  /** Whether the manual could be had; it uses this process's terminal. */
+  private static boolean isShown(Path page) throws InterruptedException {
+    try {
+      return new ProcessBuilder("man", "-l", page.toString()).inheritIO().start().waitFor() == 0;
+    } catch (IOException e) {
+      return false; // no man here
+    }
   }
 }

@@ -54,6 +54,7 @@ final class GoldenTest {
           Map.entry("detach", List.of("detach vm1", "detach -d /srv/vm1.img")),
           Map.entry("devices", List.of("devices")),
           Map.entry("dmesg", List.of("dmesg")),
+          Map.entry("help", List.of("help detach", "help snapshot_take", "help take")),
           Map.entry("modinfo", List.of("modinfo")),
           Map.entry("param get", List.of("param get chunk_minimum_shift")),
           Map.entry("param list", List.of("param list")),
@@ -127,8 +128,7 @@ final class GoldenTest {
           Map.entry("version", List.of("version", "version -j", "version -m", "version -c")));
 
   /** Those that print no reply of an engine, or only a process of their own can run. */
-  private static final List<String> ELSEWHERE =
-      List.of("completion", "demo", "help", "load", "shell");
+  private static final List<String> ELSEWHERE = List.of("completion", "demo", "load", "shell");
 
   @TempDir private Path directory;
 

@@ -8,10 +8,12 @@ import blksnap.cli.command.Defaults;
 import blksnap.cli.reference.ManPages;
 import blksnap.cli.testing.Environments;
 import blksnap.cli.testing.FakeEngine;
+import blksnap.testing.RealClients;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +22,6 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,8 +32,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 final class ReferenceTest {
   private static final Path TOP = Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
-
-  @TempDir private Path directory;
 
   @ParameterizedTest
   @MethodSource("files")
@@ -118,15 +117,25 @@ final class ReferenceTest {
     assertThat(run("zsh", "-f", "-c", program).lines()).containsExactlyInAnyOrder(words.split(" "));
   }
 
-  @Test
-  void writesManualPagesThatTheFormatterTakesWithoutAWarning() throws Exception {
-    assumeTrue(isInstalled("groff"), "needs groff");
-    for (var page : generated().entrySet()) {
-      if (page.getKey().startsWith("man/")) {
-        Path file = Files.writeString(directory.resolve("page.1"), page.getValue());
-        assertThat(run("groff", "-man", "-ww", "-z", file.toString())).as(page.getKey()).isEmpty();
-      }
-    }
+  @ParameterizedTest
+  @MethodSource("pages")
+  void writesManualPagesThatMandocFindsNoFaultWith(String page) throws Exception {
+    RealClients.require(isInstalled("mandoc"), "mandoc is not installed");
+    assertThat(run("mandoc", "-Tlint", TOP.resolve(page).toString())).isEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("pages")
+  void writesManualPagesThatManShowsWithoutAWarning(String page) throws Exception {
+    RealClients.require(isInstalled("man"), "man is not installed");
+    String script =
+        "LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -P cat -l '%s' 2>&1 >/dev/null"
+            .formatted(TOP.resolve(page));
+    assertThat(run("sh", "-c", script)).isEmpty();
+  }
+
+  static Stream<String> pages() {
+    return files().filter(file -> file.startsWith("man/"));
   }
 
   /**
@@ -155,10 +164,24 @@ final class ReferenceTest {
     var files = new TreeMap<String, String>();
     files.put("completions/blksnap.bash", completion("bash"));
     files.put("completions/_blksnap", completion("zsh"));
-    new ManPages(tree().full().getCommandSpec())
+    var documents =
+        new ManPages.Documents(
+            document("core/docs/ctrl.md"),
+            document("cli/docs/sysfs.md"),
+            document("cli/docs/upstream.md"),
+            document("cli/docs/shell.md"));
+    new ManPages(tree().full().getCommandSpec(), documents)
         .pages()
         .forEach((name, text) -> files.put("man/" + name, text));
     return files;
+  }
+
+  private static String document(String path) {
+    try {
+      return Files.readString(TOP.resolve(path));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static String completion(String shell) {

@@ -3,7 +3,6 @@ package blksnap.cli.reference;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -15,7 +14,18 @@ import picocli.CommandLine.Model.PositionalParamSpec;
  * that stands alone. Only macros of the {@code man} package are used.
  */
 public final class ManPages {
-  private static final String HEAD_END = "\" \"1\" \"\" \"blksnap\" \"User Commands\"\n";
+  private static final String COMMANDS_VOLUME = "User Commands";
+  private static final String OTHER_VOLUME = "Miscellaneous Information Manual";
+
+  /**
+   * What is written by hand, as Markdown.
+   *
+   * @param ctrl the control protocol
+   * @param sysfs the status tree
+   * @param upstream what is different from the kernel module's tools
+   * @param shell more sections of the page about the shell
+   */
+  public record Documents(String ctrl, String sysfs, String upstream, String shell) {}
 
   /** Neither hyphenated nor spread over the line. */
   private static final String SYNOPSIS = ".SH SYNOPSIS\n.nh\n.ad l\n";
@@ -72,9 +82,11 @@ public final class ManPages {
       """;
 
   private final CommandSpec root;
+  private final Documents documents;
 
-  public ManPages(CommandSpec root) {
+  public ManPages(CommandSpec root, Documents documents) {
     this.root = root;
+    this.documents = documents;
   }
 
   /** The pages' texts by the names of their files. */
@@ -87,11 +99,36 @@ public final class ManPages {
           "blksnap-" + spec.name() + ".1",
           spec.subcommands().isEmpty() ? command(spec) : group(spec));
     }
+    pages.put(
+        "blksnap-ctrl.7",
+        document("blksnap-ctrl", "control protocol of blksnap, byte by byte", documents.ctrl()));
+    pages.put(
+        "blksnap-sysfs.7", document("blksnap-sysfs", "status tree of blksnap", documents.sysfs()));
+    pages.put("blksnap-upstream.7", upstream());
     return pages;
   }
 
+  private static String document(String name, String about, String text) {
+    return Roff.head(name, 7, OTHER_VOLUME, about)
+        + Markdown.body(text)
+        + seeAlso(List.of("blksnap"), List.of());
+  }
+
+  private String upstream() {
+    String about = "commands of the kernel module's tools";
+    var text = new StringBuilder(Roff.head("blksnap-upstream", 7, OTHER_VOLUME, about));
+    text.append(Markdown.body(documents.upstream())).append(".SH COMMANDS\n");
+    for (CommandLine line : Model.hidden(root)) {
+      CommandSpec spec = line.getCommandSpec();
+      text.append(".SS " + Roff.escape(spec.name()) + "\n").append(paragraphs(spec));
+      options(text, "", Model.ownOptions(spec));
+      examples(text, ".PP\n", spec);
+    }
+    return text.append(seeAlso(List.of("blksnap"), List.of())).toString();
+  }
+
   private String program() {
-    var text = new StringBuilder(head("blksnap", Model.summary(root)));
+    var text = new StringBuilder(head("blksnap", root));
     text.append(SYNOPSIS + ".B blksnap\n[\\fICOMMON OPTIONS\\fR] [\\fICOMMAND\\fR]\n");
     description(text, root);
     text.append(".SH COMMANDS\n");
@@ -108,23 +145,27 @@ public final class ManPages {
     for (CommandLine line : Model.subcommands(root)) {
       others.add("blksnap-" + line.getCommandName());
     }
-    return text.append(seeAlso(others)).toString();
+    var documented = List.of("blksnap-ctrl", "blksnap-sysfs", "blksnap-upstream");
+    return text.append(seeAlso(others, documented)).toString();
   }
 
   private String command(CommandSpec spec) {
-    var text = new StringBuilder(head("blksnap-" + spec.name(), Model.summary(spec)));
+    var text = new StringBuilder(head("blksnap-" + spec.name(), spec));
     text.append(SYNOPSIS).append(synopsis(spec));
     description(text, spec);
     operands(text, ".SH OPERANDS\n", spec);
     options(text, ".SH OPTIONS\n", Model.ownOptions(spec));
     common(text);
+    if (spec.name().equals("shell")) {
+      text.append(Markdown.body(documents.shell()));
+    }
     text.append(END);
     examples(text, ".SH EXAMPLES\n", spec);
-    return text.append(seeAlso(List.of("blksnap"))).toString();
+    return text.append(seeAlso(List.of("blksnap"), List.of())).toString();
   }
 
   private String group(CommandSpec spec) {
-    var text = new StringBuilder(head("blksnap-" + spec.name(), Model.summary(spec)));
+    var text = new StringBuilder(head("blksnap-" + spec.name(), spec));
     text.append(SYNOPSIS);
     for (CommandLine line : Model.subcommands(spec)) {
       text.append(text.toString().endsWith(SYNOPSIS) ? "" : ".br\n");
@@ -140,20 +181,15 @@ public final class ManPages {
       examples(text, ".PP\n", below);
     }
     common(text);
-    return text.append(END).append(seeAlso(List.of("blksnap"))).toString();
+    return text.append(END).append(seeAlso(List.of("blksnap"), List.of())).toString();
   }
 
-  private static String head(String name, String summary) {
+  private static String head(String name, CommandSpec spec) {
+    String summary = Model.summary(spec);
     String noStop = summary.endsWith(".") ? summary.substring(0, summary.length() - 1) : summary;
-    String oneSentence = noStop.split("\\. ", 2)[0];
-    return ".\\\" Written from the commands themselves; do not edit.\n.TH \""
-        + escape(name).toUpperCase(Locale.ROOT)
-        + HEAD_END
-        + ".SH NAME\n"
-        + escape(name)
-        + " \\- "
-        + escape(oneSentence)
-        + "\n";
+    int stop = noStop.indexOf(". ");
+    String sentence = stop < 0 ? noStop : noStop.substring(0, stop);
+    return Roff.head(name, 1, COMMANDS_VOLUME, sentence);
   }
 
   private static String synopsis(CommandSpec spec) {
@@ -216,28 +252,24 @@ public final class ManPages {
     }
     text.append(heading).append(".nf\n");
     for (String line : footer.subList(start + 1, footer.size())) {
-      text.append(escape(line.strip().replace("$$", "$"))).append('\n');
+      text.append(Roff.verbatim(line.strip().replace("$$", "$")));
     }
     text.append(".fi\n");
   }
 
-  private static String seeAlso(List<String> names) {
-    var text = new StringBuilder(".SH SEE ALSO\n");
-    for (int i = 0; i < names.size(); i++) {
-      String comma = i < names.size() - 1 ? "," : "";
-      text.append(".BR " + escape(names.get(i)) + " (1)" + comma + "\n");
-    }
-    return text.toString();
+  private static String seeAlso(List<String> commands, List<String> others) {
+    var names = new ArrayList<String>();
+    commands.forEach(name -> names.add(Roff.escape(name) + " (1)"));
+    others.forEach(name -> names.add(Roff.escape(name) + " (7)"));
+    return ".SH SEE ALSO\n.BR " + String.join(",\n.BR ", names) + "\n";
   }
 
-  /** One line of text that no first character turns into a request. */
+  /** Plain text, filled. */
   private static String roff(String text) {
-    String escaped = escape(text);
-    boolean request = escaped.startsWith(".") || escaped.startsWith("'");
-    return (request ? "\\&" : "") + escaped + "\n";
+    return Roff.filled(escape(text));
   }
 
   private static String escape(String text) {
-    return text.replace("\\", "\\e").replace("-", "\\-");
+    return Roff.escape(text);
   }
 }

@@ -1,5 +1,6 @@
 package blksnap.cli.reference;
 
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,7 +12,8 @@ import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ScopeType;
 
 /**
- * Reads of the picocli model that all of this package shares; what is hidden does not exist here.
+ * Reads of the picocli model that all of this package shares; what is hidden exists for those alone
+ * who ask for it.
  */
 final class Model {
   private Model() {}
@@ -43,6 +45,14 @@ final class Model {
   static List<CommandLine> subcommands(CommandSpec spec) {
     return spec.subcommands().values().stream()
         .filter(line -> !line.getCommandSpec().usageMessage().hidden())
+        .toList();
+  }
+
+  /** The commands of upstream that have a name of their own, sorted. */
+  static List<CommandLine> hidden(CommandSpec root) {
+    return root.subcommands().values().stream()
+        .filter(line -> line.getCommandSpec().usageMessage().hidden())
+        .sorted(Comparator.comparing(CommandLine::getCommandName))
         .toList();
   }
 

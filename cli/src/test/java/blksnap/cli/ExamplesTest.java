@@ -1,0 +1,112 @@
+package blksnap.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.Defaults;
+import blksnap.cli.command.Environment;
+import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.Examples;
+import blksnap.cli.testing.FakeEngine;
+import blksnap.ctrl.CtrlHandler;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
+
+/** Every command in an example of a manual page or of the README is one that there is. */
+final class ExamplesTest {
+  /** They start something that stays, or need a file that an example only names. */
+  private static final List<String> ONLY_UNDERSTOOD =
+      List.of(
+          "load",
+          "shell",
+          "demo",
+          "dmesg --follow",
+          "markdirtyblock --device=vm1 --file",
+          "tracker_markdirtyblock --device=vm1 --file",
+          "snapshot_appendstorage --id=$id --file",
+          "stretch_snapshot");
+
+  @TempDir private Path directory;
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void succeeds(Examples.Found example) {
+    List<String> words = example.words();
+    if (ONLY_UNDERSTOOD.stream().anyMatch(String.join(" ", words)::startsWith)) {
+      assertThatCode(() -> tree().parseArgs(words.toArray(String[]::new)))
+          .as("%s", example)
+          .doesNotThrowAnyException();
+      return;
+    }
+    Environment user = Environments.user();
+    var here = new Environment(user.variables(), 0, user.home(), directory, false, false, false);
+    var run = CommandRun.of(finite(new FakeEngine()), here, "", words.toArray(String[]::new));
+    assertThat(run.code()).as("%s: %s", example, run.err()).isZero();
+  }
+
+  @Test
+  void areThereForEveryCommand() throws IOException {
+    List<String> lines =
+        commands().map(example -> String.join(" ", example.words()) + " ").toList();
+    for (String command : leaves(tree(), "")) {
+      assertThat(lines).as(command).anyMatch(line -> line.startsWith(command + " "));
+    }
+  }
+
+  static Stream<Examples.Found> commands() throws IOException {
+    return Examples.all().stream();
+  }
+
+  /** An engine whose snapshot has one event and is gone then. */
+  private static CtrlHandler finite(CtrlHandler engine) {
+    List<CtrlRequest> waits = new ArrayList<>();
+    return request -> {
+      if (request instanceof CtrlRequest.SnapshotWait) {
+        waits.add(request);
+        if (waits.size() > 1) {
+          throw new BlkSnapException(Errno.ESRCH, "the snapshot was destroyed");
+        }
+      }
+      return engine.handle(request);
+    };
+  }
+
+  private static List<String> leaves(CommandLine line, String above) {
+    List<String> leaves = new ArrayList<>();
+    for (CommandLine below : line.getSubcommands().values()) {
+      String path = (above + " " + below.getCommandName()).strip();
+      leaves.addAll(below.getSubcommands().isEmpty() ? List.of(path) : leaves(below, path));
+    }
+    return leaves;
+  }
+
+  private static CommandLine tree() {
+    var nowhere = new PrintWriter(new StringWriter());
+    return new CommandTree(
+            new CommandContext(
+                Environments.user(),
+                (_, _) -> {
+                  throw new AssertionError("the engine was asked for");
+                },
+                InputStream.nullInputStream(),
+                nowhere,
+                nowhere,
+                Defaults.ONE_SHOT))
+        .full();
+  }
+}
