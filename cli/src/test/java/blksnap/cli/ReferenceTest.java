@@ -83,6 +83,7 @@ final class ReferenceTest {
         """
         %s
         source "%s"
+        _blksnap_engine() { true; }
         COMP_LINE='blksnap %s' COMP_POINT=${#COMP_LINE} COMP_WORDS=(blksnap)
         _blksnap_complete
         printf '%%s\\n' "${COMPREPLY[@]}"
@@ -110,11 +111,31 @@ final class ReferenceTest {
         compdef() { }
         compadd() { while [[ $1 != -- ]]; do shift; done; shift; printf '%%s\\n' "$@" }
         source "%s"
+        _blksnap_engine() { true; }
         words=(blksnap %s '') CURRENT=${#words}
         _blksnap
         """
             .formatted(ENGINE, TOP.resolve("completions/_blksnap"), line.strip());
     assertThat(run("zsh", "-f", "-c", program).lines()).containsExactlyInAnyOrder(words.split(" "));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"bash, blksnap.bash", "zsh, _blksnap"})
+  void startsNoProgramWhereNoEngineRuns(String shell, String script) throws Exception {
+    assumeTrue(isInstalled(shell), "needs " + shell);
+    String program =
+        """
+        compdef() { :; }
+        complete() { :; }
+        command() { echo "asked: $*"; }
+        source '%s'
+        _blksnap_live blksnap device
+        _blksnap_live blksnap snapshot --run-dir /nowhere
+        BLKSNAP_RUN_DIR=/nowhere _blksnap_live blksnap node --run-dir=/nowhere/else
+        """
+            .formatted(TOP.resolve("completions").resolve(script));
+    String line = "export BLKSNAP_RUN_DIR=/nowhere; " + program;
+    assertThat(run(shell, "-c", line)).isEmpty();
   }
 
   @ParameterizedTest
@@ -150,7 +171,7 @@ final class ReferenceTest {
           if [ "$1" = --run-dir ]; then shift 2; fi
           case "$*" in
           'devices -o plain') printf 'vm1\\t/srv/vm1\\t512\\tnbd+unix:a\\ndata\\t/d\\t512\\tnbd+unix:b\\n' ;;
-          'snapshot list -o plain') printf 'monday\\tmonday\\tcreated\\tvm1\\t\\n' ;;
+          'snapshot list -o plain') printf '4f1c\\tmonday\\tcreated\\tvm1\\t\\n' ;;
           'status -o plain') printf '/sys/module/x\\t1\\n/sys/block/vm1/ro\\t0\\n/sys/block/vm1/size\\t1\\n' ;;
           esac
       }

@@ -7,12 +7,16 @@ import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.sector.SectorRange;
+import blksnap.testing.TestEngine;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -125,6 +129,32 @@ final class NamesTest {
         .isEqualTo(new CtrlRequest.SnapshotImages("monday"));
     assertThat(names.whole(create(List.of("w", "vm1")))).isEqualTo(create(List.of("web7", "vm1")));
     assertThat(names.whole(new CtrlRequest.Cat("/w"))).isEqualTo(new CtrlRequest.Cat("/w"));
+  }
+
+  @Test
+  void anEngineGoesByThem(@TempDir Path directory) throws IOException {
+    try (var engine = new TestEngine(directory)) {
+      engine.attach("alpha", new byte[1 << 20]);
+      engine.attach("beta", new byte[1 << 20]);
+      assertThat(engine.cbt("al").device()).isEqualTo("alpha");
+      engine.take("monday", "be");
+      assertThat(engine.info("mon").devices()).extracting("device").containsExactly("beta");
+      assertThatThrownBy(() -> engine.cbt("bata"))
+          .isInstanceOfSatisfying(
+              BlkSnapException.class,
+              refusal -> {
+                assertThat(refusal.errno()).isEqualTo(Errno.ENODEV);
+                assertThat(refusal.hint()).isEqualTo("did you mean 'beta'?");
+              });
+      assertThatThrownBy(() -> engine.info("mnoday"))
+          .isInstanceOfSatisfying(
+              BlkSnapException.class,
+              refusal -> assertThat(refusal.hint()).isEqualTo("did you mean 'monday'?"));
+      assertThatThrownBy(() -> engine.cbt("zebra"))
+          .isInstanceOfSatisfying(
+              BlkSnapException.class, refusal -> assertThat(refusal.hint()).isEmpty());
+      engine.destroy("m");
+    }
   }
 
   private static CtrlRequest.SnapshotCreate create(List<String> devices) {

@@ -22,13 +22,36 @@ import picocli.CommandLine.Model.PositionalParamSpec;
 final class CompletionTables {
   private static final String ENGINE =
       """
-      # Asks the engine; $1 is the program, $2 the kind, the rest the line's own directories.
+      # Whether there is an engine to ask, told without starting anything; the arguments are the line's
+      # own directories.
+      _blksnap_engine() {
+          local run=${BLKSNAP_RUN_DIR:-}
+          while [ $# -gt 0 ]; do
+              case "$1" in
+              --run-dir=*) run=${1#*=} ;;
+              --run-dir) run=$2; shift ;;
+              esac
+              shift
+          done
+          if [ -z "$run" ]; then
+              if [ "$EUID" = 0 ]; then
+                  run=/run/blksnap
+              else
+                  run=${XDG_RUNTIME_DIR:-/run/user/$EUID}/blksnap
+              fi
+          fi
+          [ -S "$run/ctrl.sock" ]
+      }
+
+      # Asks the engine; $1 is the program, $2 the kind, the rest the line's own directories. A snapshot
+      # goes by its name; one without a name has its UUID there.
       _blksnap_live() {
           local program=$1 wanted=$2
           shift 2
+          _blksnap_engine "$@" || return 0
           case "$wanted" in
           device) command "$program" "$@" devices -o plain 2>/dev/null | cut -f 1 ;;
-          snapshot) command "$program" "$@" snapshot list -o plain 2>/dev/null | cut -f 1,2 | tr '\\t' '\\n' | sort -u ;;
+          snapshot) command "$program" "$@" snapshot list -o plain 2>/dev/null | cut -f 2 ;;
           node) command "$program" "$@" status -o plain 2>/dev/null | cut -f 1 ;;
           esac
       }
@@ -41,7 +64,7 @@ final class CompletionTables {
           cmd='' operands=0 kind='' where=()
           for word in "$@"; do
               if [ -n "$option" ]; then
-                  case "$option" in --run-dir|--state-dir) where+=("$option" "$word") ;; esac
+                  case "$option" in --run-dir|--state-dir) where+=("$option" "${word/#\\~/$HOME}") ;; esac
                   option='' kind=''
                   continue
               fi
