@@ -4,8 +4,8 @@
 _blksnap_commands() {
     reply=()
     case "$1" in
-    '') reply=(load unload modinfo version dmesg param attach detach resize devices cbt snapshot status cat shell demo completion help) ;;
-    'cbt') reply=(info map mark) ;;
+    '') reply=(load unload modinfo version dmesg param attach detach resize devices cbt snapshot status top cat shell demo completion help) ;;
+    'cbt') reply=(info map show mark) ;;
     'param') reply=(list get set) ;;
     'snapshot') reply=(create add append-storage take list info images wait watch destroy) ;;
     esac
@@ -16,6 +16,7 @@ _blksnap_options() {
     '') reply=(--version -V) ;;
     'attach') reply=(--cache --name --read-only) ;;
     'cbt map') reply=(--raw --since --until) ;;
+    'cbt show') reply=(--since --svg) ;;
     'demo') reply=(--disk --keep --size) ;;
     'dmesg') reply=(--follow -w) ;;
     'load') reply=(--config --foreground --tcp) ;;
@@ -24,7 +25,8 @@ _blksnap_options() {
     'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --name --on-full --post --pre --storage --take) ;;
     'snapshot take') reply=(--best-effort --freeze --freeze-timeout --post --pre) ;;
     'snapshot wait') reply=(--timeout) ;;
-    'status') reply=(--json) ;;
+    'status') reply=(--count --json --watch -n) ;;
+    'top') reply=(--count --interval --sort -i -n) ;;
     'unload') reply=(--force -f) ;;
     *) reply=() ;;
     esac
@@ -40,6 +42,8 @@ _blksnap_value() {
     'cbt map --since') kind=snapshot ;;
     'cbt map --until') kind=snapshot ;;
     'cbt map --raw') kind=file ;;
+    'cbt show --since') kind=snapshot ;;
+    'cbt show --svg') kind=file ;;
     'demo --disk') kind=file ;;
     'demo --size') kind=other ;;
     'load --config') kind=file ;;
@@ -59,6 +63,11 @@ _blksnap_value() {
     'snapshot take --post') kind=other ;;
     'snapshot take --freeze-timeout') kind=other ;;
     'snapshot wait --timeout') kind=other ;;
+    'status -n'|'status --count') kind=other ;;
+    'status --watch') kind=other ;;
+    'top -n'|'top --count') kind=other ;;
+    'top -i'|'top --interval') kind=other ;;
+    'top --sort') kind=words reply=(name iops read write latency copied left) ;;
     *' --run-dir') kind=directory ;;
     *' --state-dir') kind=directory ;;
     *' -o'|*' --output') kind=words reply=(table json plain) ;;
@@ -76,6 +85,7 @@ _blksnap_operand() {
     'cbt map 0') kind=device ;;
     'cbt mark 0') kind=device ;;
     'cbt mark '*) kind=other ;;
+    'cbt show 0') kind=device ;;
     'completion 0') kind=words reply=(bash zsh) ;;
     'detach 0') kind=device ;;
     'help '*) kind=other ;;

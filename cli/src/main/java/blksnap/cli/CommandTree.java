@@ -5,6 +5,7 @@ import blksnap.cli.command.CatCommand;
 import blksnap.cli.command.CbtInfoCommand;
 import blksnap.cli.command.CbtMapCommand;
 import blksnap.cli.command.CbtMarkCommand;
+import blksnap.cli.command.CbtShowCommand;
 import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.DetachCommand;
 import blksnap.cli.command.DevicesCommand;
@@ -25,6 +26,7 @@ import blksnap.cli.command.SnapshotTakeCommand;
 import blksnap.cli.command.SnapshotWaitCommand;
 import blksnap.cli.command.SnapshotWatchCommand;
 import blksnap.cli.command.StatusCommand;
+import blksnap.cli.command.TopCommand;
 import blksnap.cli.command.UnloadCommand;
 import blksnap.cli.command.VersionCommand;
 import blksnap.cli.daemon.LoadCommand;
@@ -79,6 +81,7 @@ public final class CommandTree {
           "devices",
           "cbt info",
           "cbt map",
+          "cbt show",
           "cbt mark",
           "snapshot create",
           "snapshot add",
@@ -91,6 +94,7 @@ public final class CommandTree {
           "snapshot watch",
           "snapshot destroy",
           "status",
+          "top",
           "cat",
           "shell",
           "demo",
@@ -259,6 +263,7 @@ public final class CommandTree {
       case "devices" -> new DevicesCommand(context);
       case "cbt info" -> new CbtInfoCommand(context);
       case "cbt map" -> new CbtMapCommand(context);
+      case "cbt show" -> new CbtShowCommand(context);
       case "cbt mark" -> new CbtMarkCommand(context);
       case "snapshot create" -> new SnapshotCreateCommand(context);
       case "snapshot add" -> new SnapshotAddCommand(context);
@@ -271,6 +276,7 @@ public final class CommandTree {
       case "snapshot watch" -> new SnapshotWatchCommand(context);
       case "snapshot destroy" -> new SnapshotDestroyCommand(context);
       case "status" -> new StatusCommand(context);
+      case "top" -> new TopCommand(context);
       case "cat" -> new CatCommand(context);
       case "shell" -> new ShellCommand(context, inner -> new CommandTree(inner).withoutShell());
       case "demo" -> new DemoCommand(context);

@@ -22,6 +22,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** The shell on a terminal, typed into key by key. */
 @Timeout(60)
 final class InteractiveTest {
+  /** What a terminal is sent before a view that has the whole of it, and behind it. */
+  private static final String ALTERNATE = "\u001b[?1049h";
+
+  private static final String NORMAL = "\u001b[?1049l";
+
   @TempDir private Path home;
 
   @Test
@@ -116,10 +121,47 @@ final class InteractiveTest {
         .isEqualTo("rw-------");
   }
 
+  @Test
+  void redrawsTheTreeInPlaceUntilQIsPressed() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("status /sys/module --watch=0.1\r");
+      shell.awaitText(ALTERNATE).awaitText("/sys/module").awaitText("initstate");
+      shell.type("q").awaitText(NORMAL);
+      shell.awaitPrompt("blksnap> ").type("version\r").awaitText("1.0.0.0");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
+  @Test
+  void movesInATreeThatIsLongerThanTheWindowAndFollowsItsSize() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").resize(60, 3).type("status /sys --watch\r");
+      shell.awaitText(ALTERNATE).awaitText("blksnap");
+      shell.type("jjjjj\u001b[B\u001b[6~").awaitText("vm1").awaitText("ro");
+      shell.type("\u001b[A\u001b[5~kkkkkkk").awaitText("/sys");
+      shell.resize(60, 12).awaitText("/sys").awaitText("vm1");
+      shell.type("q").awaitText(NORMAL).awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
+  @Test
+  void sortsTopByAKeyAndLeavesItAtCtrlC() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("top -i 0.1\r");
+      shell.awaitText(ALTERNATE).awaitText("by name").awaitText("vm1");
+      shell.type("w").awaitText("by write").type("v").awaitText("from below");
+      shell.type("\u0003").awaitText(NORMAL);
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
   private TypedShell open(CtrlHandler engine) throws IOException {
     var environment =
         new Environment(
-            Map.of("LANG", "C.UTF-8", "XDG_RUNTIME_DIR", "/run/user/1000"),
+            Map.of("LANG", "C.UTF-8", "TERM", "xterm", "XDG_RUNTIME_DIR", "/run/user/1000"),
             1000,
             home,
             home,

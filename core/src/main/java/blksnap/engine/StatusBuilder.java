@@ -81,6 +81,7 @@ final class StatusBuilder {
         "file_size", () -> Long.toString(device.sizeBytes() + attached.original().surplusBytes()));
     directory.attribute("ro", () -> device.readOnly() ? "1" : "0");
     directory.attribute("stat", () -> device.stat().line());
+    directory.attribute("latency", () -> device.stat().latencyLine());
     directory.attribute("filter", () -> Version.NAME);
     directory.directory(
         "cbt",
@@ -106,6 +107,8 @@ final class StatusBuilder {
     directory.attribute("chunk_size", () -> Long.toString(1L << area.config().chunkShift()));
     directory.attribute("chunks", () -> Long.toString(area.chunksTouched()));
     directory.attribute("blocks_stored", () -> Long.toString(area.blocksStored()));
+    directory.attribute("stat", () -> part.image().stat().line());
+    directory.attribute("latency", () -> part.image().stat().latencyLine());
     directory.attribute(
         "errno", () -> Integer.toString(area.corruption().map(Errno::number).orElse(0)));
   }

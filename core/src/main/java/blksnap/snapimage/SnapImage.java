@@ -1,6 +1,7 @@
 package blksnap.snapimage;
 
 import blksnap.device.BlockDevice;
+import blksnap.device.DeviceStat;
 import blksnap.diffarea.ImageLayer;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -24,6 +25,7 @@ public final class SnapImage implements BlockDevice {
   private final ImageLayer layer;
   private final long sizeBytes;
   private final Marker marker;
+  private final DeviceStat stat = new DeviceStat();
 
   /** Shared by calls, exclusive for close; guards {@link #closed}. */
   private final ReentrantReadWriteLock gate = new ReentrantReadWriteLock();
@@ -40,8 +42,14 @@ public final class SnapImage implements BlockDevice {
     void run() throws IOException;
   }
 
-  private void whileOpen(long offset, long length, Action action) throws IOException {
+  public DeviceStat stat() {
+    return stat;
+  }
+
+  private void whileOpen(DeviceStat.Kind kind, long offset, long length, Action action)
+      throws IOException {
     Objects.checkFromIndexSize(offset, length, sizeBytes);
+    long start = stat.begin();
     gate.readLock().lock();
     try {
       if (closed) {
@@ -52,6 +60,7 @@ public final class SnapImage implements BlockDevice {
       }
     } finally {
       gate.readLock().unlock();
+      stat.end(kind, length, start);
     }
   }
 
@@ -67,13 +76,14 @@ public final class SnapImage implements BlockDevice {
 
   @Override
   public void read(long offset, ByteBuffer target) throws IOException {
-    whileOpen(offset, target.remaining(), () -> layer.read(offset, target));
+    whileOpen(DeviceStat.Kind.READ, offset, target.remaining(), () -> layer.read(offset, target));
   }
 
   @Override
   public void write(long offset, ByteBuffer source) throws IOException {
     int length = source.remaining();
     whileOpen(
+        DeviceStat.Kind.WRITE,
         offset,
         length,
         () -> {
@@ -90,6 +100,7 @@ public final class SnapImage implements BlockDevice {
   @Override
   public void writeZeroes(long offset, long length, boolean noHole) throws IOException {
     whileOpen(
+        DeviceStat.Kind.DISCARD,
         offset,
         length,
         () -> {
@@ -100,6 +111,7 @@ public final class SnapImage implements BlockDevice {
 
   @Override
   public void flush() throws IOException {
+    long start = stat.begin();
     gate.readLock().lock();
     try {
       if (!closed) {
@@ -107,6 +119,7 @@ public final class SnapImage implements BlockDevice {
       }
     } finally {
       gate.readLock().unlock();
+      stat.end(DeviceStat.Kind.FLUSH, 0, start);
     }
   }
 

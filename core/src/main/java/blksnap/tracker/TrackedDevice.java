@@ -5,6 +5,7 @@ import blksnap.cbt.CbtSnapshot;
 import blksnap.cbt.WriteIntent;
 import blksnap.cbt.WriteStamps;
 import blksnap.device.BlockDevice;
+import blksnap.device.DeviceStat;
 import blksnap.device.ResizableDevice;
 import blksnap.diffarea.AreaChain;
 import blksnap.error.BlkSnapException;

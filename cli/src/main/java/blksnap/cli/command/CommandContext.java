@@ -1,5 +1,10 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.LiveView;
+import blksnap.cli.live.Progress;
+import blksnap.cli.live.ProgressBar;
+import blksnap.cli.live.ProgressLines;
+import blksnap.cli.live.Screen;
 import blksnap.cli.output.JsonPrinter;
 import blksnap.cli.output.OutputFormat;
 import blksnap.cli.output.OutputPrinter;
@@ -15,6 +20,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.util.Optional;
+import org.jline.terminal.Terminal;
 
 /**
  * What a command works with: the options of its line, the environment, the engine, the place in the
@@ -31,6 +37,8 @@ public final class CommandContext implements Closeable {
 
   private Optional<EngineLink> link = Optional.empty();
   private TreePath place = TreePath.ROOT;
+  private Optional<Terminal> terminal = Optional.empty();
+  private int ownColumns;
 
   public CommandContext(
       Environment environment,
@@ -108,6 +116,61 @@ public final class CommandContext implements Closeable {
       case PLAIN -> new PlainPrinter(out);
       case JSON -> new JsonPrinter(out);
     };
+  }
+
+  /** Views are drawn on this terminal, which our own shell reads its lines from. */
+  public void drawOn(Terminal shells) {
+    terminal = Optional.of(shells);
+  }
+
+  /**
+   * Shows something again at intervals: in place for a person at a terminal who did not ask for
+   * another form, else as blocks.
+   */
+  public int show(LiveView view) throws IOException, InterruptedException {
+    if (isScreen()) {
+      out.flush();
+      try (Screen screen = terminal.isPresent() ? Screen.on(terminal.get()) : Screen.ofProcess()) {
+        view.run(screen);
+      }
+    } else {
+      view.run(out, format() != OutputFormat.JSON, this::outputIsGone);
+    }
+    return ExitCodes.DONE;
+  }
+
+  /** Whether {@link #show(LiveView)} draws in place. */
+  boolean isScreen() {
+    return format() == OutputFormat.TABLE
+        && environment.terminalIn()
+        && environment.terminalOut()
+        && isCapable();
+  }
+
+  /** Whether the terminal, if there is one, can do more than print. */
+  private boolean isCapable() {
+    return environment.variable("TERM").filter(kind -> !kind.equals("dumb")).isPresent();
+  }
+
+  /** Columns of the terminal that output goes to, or of one as it was always made. */
+  int columns() {
+    if (terminal.isPresent()) {
+      return terminal.get().getWidth() > 0 ? terminal.get().getWidth() : Window.USUAL_COLUMNS;
+    }
+    if (ownColumns == 0) {
+      ownColumns = Window.columns(environment);
+    }
+    return ownColumns;
+  }
+
+  /** Tells whoever waits how far the command is: on stderr, so that the output stays whole. */
+  Progress progress() {
+    if (format() == OutputFormat.JSON) {
+      return new ProgressLines(err, System::nanoTime);
+    }
+    return environment.terminalErr() && isCapable()
+        ? new ProgressBar(err, System::nanoTime, this::columns, environment.isUtf8())
+        : Progress.SILENT;
   }
 
   /** Where a shell's user stands in the status tree; the root elsewhere. */

@@ -28,6 +28,8 @@ public final class Labels {
 
   public static final String FORMAT = "FORMAT";
   public static final String WHEN = "WHEN";
+  public static final String SECONDS = "SECONDS";
+  public static final String COUNT = "COUNT";
   public static final String SIZE = "SIZE";
   public static final String VALUE = "VALUE";
   public static final String RANGE = "SECTOR:COUNT";

@@ -4,6 +4,7 @@ import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -47,16 +48,33 @@ public final class RawMap {
     }
   }
 
+  /** All of it, in memory. */
+  byte[] read() throws IOException, InterruptedException {
+    var bytes = new ByteArrayOutputStream();
+    copy(page(0), bytes);
+    return bytes.toByteArray();
+  }
+
   private long copyTo(Path file) throws IOException, InterruptedException {
-    CtrlReply.CbtBytes page = page(0);
+    // Asked before the file is made, so that a refusal leaves nothing.
+    CtrlReply.CbtBytes first = page(0);
     try (OutputStream stream = Files.newOutputStream(file)) {
-      long written = 0;
+      return copy(first, stream);
+    }
+  }
+
+  private long copy(CtrlReply.CbtBytes first, OutputStream stream)
+      throws IOException, InterruptedException {
+    CtrlReply.CbtBytes page = first;
+    long written = 0;
+    try (var progress = context.progress()) {
       while (true) {
         stream.write(page.bytes());
         written += page.bytes().length;
         if (written >= page.blockCount()) {
           return written;
         }
+        progress.tell("reading the map", written, page.blockCount());
         page = page(written);
       }
     }

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Rows under a heading, columns two blanks apart, no blanks at the end of a line. */
-final class TextTable {
+public final class TextTable {
   private static final String GAP = "  ";
 
   /** Which side of a column its texts stand at. */
@@ -17,8 +17,8 @@ final class TextTable {
   /**
    * @param alarm printed in the colour of trouble
    */
-  record Cell(String text, boolean alarm) {
-    Cell {
+  public record Cell(String text, boolean alarm) {
+    public Cell {
       text = Printable.of(text);
     }
   }
@@ -28,14 +28,19 @@ final class TextTable {
   private final List<Column> columns = new ArrayList<>();
   private final List<List<Cell>> rows = new ArrayList<>();
 
-  TextTable left(String title) {
+  public TextTable left(String title) {
     columns.add(new Column(title, Align.LEFT));
     return this;
   }
 
-  TextTable right(String title) {
+  public TextTable right(String title) {
     columns.add(new Column(title, Align.RIGHT));
     return this;
+  }
+
+  /** One that is not alarming. */
+  public static Cell cell(String text) {
+    return new Cell(text, false);
   }
 
   void row(String... texts) {
@@ -46,7 +51,7 @@ final class TextTable {
     row(cells);
   }
 
-  void row(List<Cell> cells) {
+  public void row(List<Cell> cells) {
     if (cells.size() != columns.size()) {
       throw new IllegalArgumentException(
           cells.size() + " cells for " + columns.size() + " columns");
@@ -55,13 +60,19 @@ final class TextTable {
   }
 
   void print(PrintWriter out, Palette palette) {
+    lines(palette).forEach(out::println);
+  }
+
+  /** The heading and the rows. */
+  public List<String> lines(Palette palette) {
+    var lines = new ArrayList<String>();
     int[] widths = widths();
     var heading = new StringBuilder();
     for (int i = 0; i < columns.size(); i++) {
       Column column = columns.get(i);
       append(heading, i, column.title(), palette.bold(column.title()), widths);
     }
-    out.println(heading);
+    lines.add(heading.toString());
     for (List<Cell> row : rows) {
       var line = new StringBuilder();
       for (int i = 0; i < row.size(); i++) {
@@ -69,8 +80,9 @@ final class TextTable {
         append(
             line, i, cell.text(), cell.alarm() ? palette.alarm(cell.text()) : cell.text(), widths);
       }
-      out.println(line.toString().stripTrailing());
+      lines.add(line.toString().stripTrailing());
     }
+    return lines;
   }
 
   private int[] widths() {

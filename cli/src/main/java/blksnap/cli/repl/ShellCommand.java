@@ -47,6 +47,7 @@ public final class ShellCommand implements Callable<Integer> {
     }
     try (Terminal terminal = TerminalBuilder.builder().name("blksnap").system(true).build();
         var session = new ShellSession(context, tree, terminal.writer(), terminal.writer())) {
+      session.context().drawOn(terminal);
       return new InteractiveShell(session, terminal).run();
     }
   }

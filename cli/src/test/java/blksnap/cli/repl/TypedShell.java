@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jline.terminal.Size;
+import org.jline.terminal.Terminal;
 import org.jline.terminal.impl.ExternalTerminal;
 import picocli.CommandLine;
 
@@ -60,6 +61,7 @@ public final class TypedShell implements Closeable {
             new PrintWriter(terminal.writer()),
             Defaults.ONE_SHOT);
     try (var session = new ShellSession(outer, tree, terminal.writer(), terminal.writer())) {
+      session.context().drawOn(terminal);
       end.complete(new InteractiveShell(session, terminal).run());
     } catch (IOException | RuntimeException | Error e) {
       end.completeExceptionally(e);
@@ -69,6 +71,13 @@ public final class TypedShell implements Closeable {
   public TypedShell type(String text) throws IOException {
     keys.write(text.getBytes(StandardCharsets.UTF_8));
     keys.flush();
+    return this;
+  }
+
+  /** Changes the size of the window. */
+  public TypedShell resize(int columns, int rows) {
+    terminal.setSize(new Size(columns, rows));
+    terminal.raise(Terminal.Signal.WINCH);
     return this;
   }
 

@@ -1,16 +1,16 @@
-package blksnap.tracker;
+package blksnap.device;
 
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Counts of one device's requests since it was attached. Safe from many threads; cheap enough for
- * every request.
+ * Counts of the requests to one device or image since it was opened. Safe from many threads; cheap
+ * enough for every request.
  */
 public final class DeviceStat {
   /** What was done. */
-  enum Kind {
+  public enum Kind {
     READ("read", "reads"),
     WRITE("write", "writes"),
     DISCARD("discard", "discards"),
@@ -30,29 +30,39 @@ public final class DeviceStat {
     final LongAdder count = new LongAdder();
     final LongAdder bytes = new LongAdder();
     final LongAdder nanos = new LongAdder();
+    final LatencyCounts latency = new LatencyCounts();
   }
 
   private final Map<Kind, Counter> counters = new EnumMap<>(Kind.class);
   private final LongAdder inFlight = new LongAdder();
 
-  DeviceStat() {
+  public DeviceStat() {
     for (Kind kind : Kind.values()) {
       counters.put(kind, new Counter());
     }
   }
 
-  long begin() {
+  /** A request begins; the answer is for {@link #end}. */
+  public long begin() {
     inFlight.increment();
     return System.nanoTime();
   }
 
-  void end(Kind kind, long length, long startNanos) {
+  /**
+   * A request ends, well or not.
+   *
+   * @param length bytes
+   * @param startNanos what {@link #begin} returned
+   */
+  public void end(Kind kind, long length, long startNanos) {
     inFlight.decrement();
     Counter counter = counters.get(kind);
     if (counter != null) {
       counter.count.increment();
       counter.bytes.add(length);
-      counter.nanos.add(System.nanoTime() - startNanos);
+      long nanos = System.nanoTime() - startNanos;
+      counter.nanos.add(nanos);
+      counter.latency.add(nanos);
     }
   }
 
@@ -72,5 +82,21 @@ public final class DeviceStat {
       line.append(kind.one).append("_us=").append(meanMicros).append(' ');
     });
     return line.append("in_flight=").append(inFlight.sum()).toString();
+  }
+
+  /**
+   * One line: for read, write, discard and flush how many requests took how long, as {@code
+   * read=END:COUNT,END:COUNT}. A count is of those shorter than {@code END} microseconds and not
+   * shorter than the end before it that there could be; the difference of two readings is what
+   * happened between them.
+   */
+  public String latencyLine() {
+    var line = new StringBuilder();
+    counters.forEach((kind, counter) ->
+        line.append(line.isEmpty() ? "" : " ")
+            .append(kind.one)
+            .append('=')
+            .append(counter.latency.text()));
+    return line.toString();
   }
 }

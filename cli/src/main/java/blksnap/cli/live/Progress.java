@@ -1,0 +1,46 @@
+package blksnap.cli.live;
+
+import blksnap.ctrl.CtrlProgress;
+import java.io.Closeable;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+
+/**
+ * Tells how far something is, if it lasts longer than {@value #PATIENCE_MILLIS} ms: a bar for a
+ * person at a terminal, a line of JSON for a program, nothing for anybody else. One thread.
+ */
+public abstract class Progress implements Consumer<CtrlProgress>, Closeable {
+  /** What is done sooner than this needs no bar. */
+  static final long PATIENCE_MILLIS = 1_000;
+
+  /** Between two drawings of the bar. */
+  static final long INTERVAL_MILLIS = 100;
+
+  /** Tells nobody. */
+  public static final Progress SILENT =
+      new Progress() {
+        @Override
+        public void accept(CtrlProgress progress) {}
+
+        @Override
+        public void close() {}
+
+        @Override
+        public boolean isSilent() {
+          return true;
+        }
+      };
+
+  /** Whether it is of no use to tell it anything. */
+  public boolean isSilent() {
+    return false;
+  }
+
+  public void tell(String stage, long done, long total) {
+    accept(new CtrlProgress(stage, done, OptionalLong.of(Math.max(done, total))));
+  }
+
+  /** Leaves no trace of a bar. */
+  @Override
+  public abstract void close();
+}
