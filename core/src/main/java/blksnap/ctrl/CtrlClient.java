@@ -27,6 +27,7 @@ import java.util.function.Consumer;
  */
 public final class CtrlClient implements CtrlHandler, Closeable {
   private final Path path;
+  private final SocketChannel socket;
   private final LineChannel channel;
   private final Optional<Consumer<String>> trace;
 
@@ -42,6 +43,7 @@ public final class CtrlClient implements CtrlHandler, Closeable {
 
   private CtrlClient(Path path, SocketChannel channel, Optional<Consumer<String>> trace) {
     this.path = path;
+    this.socket = channel;
     this.channel = new LineChannel(channel, CtrlCodec.MAX_REPLY_BYTES);
     this.trace = trace;
   }
@@ -125,17 +127,17 @@ public final class CtrlClient implements CtrlHandler, Closeable {
   }
 
   @Override
-  public CtrlReply handle(CtrlRequest request, Consumer<CtrlProgress> progress)
+  public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
       throws IOException, InterruptedException {
-    return call(request, Optional.of(progress));
+    return call(request, Optional.of(watcher));
   }
 
-  private CtrlReply call(CtrlRequest request, Optional<Consumer<CtrlProgress>> progress)
+  private CtrlReply call(CtrlRequest request, Optional<CtrlWatcher> progress)
       throws IOException, InterruptedException {
     calls.lockInterruptibly();
     try {
       long id = ++lastId;
-      byte[] line = CtrlCodec.request(id, request, progress.isPresent());
+      byte[] line = CtrlCodec.request(id, request, progress.isPresent(), progress.isPresent());
       if (line.length - 1 > CtrlCodec.MAX_REQUEST_BYTES) {
         throw new BlkSnapException(
                 Errno.EOVERFLOW,
@@ -167,7 +169,7 @@ public final class CtrlClient implements CtrlHandler, Closeable {
     }
   }
 
-  private CtrlReply await(long id, CtrlRequest request, Optional<Consumer<CtrlProgress>> progress)
+  private CtrlReply await(long id, CtrlRequest request, Optional<CtrlWatcher> progress)
       throws IOException, InterruptedException {
     while (true) {
       switch (CtrlCodec.answer(receive())) {
@@ -236,6 +238,20 @@ public final class CtrlClient implements CtrlHandler, Closeable {
         cancelled || cause instanceof AsynchronousCloseException ? Errno.ECANCELED : Errno.EPIPE,
         "the connection to the engine was closed",
         cause);
+  }
+
+  /**
+   * Asks the engine to give up what it is doing for another thread's call, which ends with {@code
+   * ECANCELED} if that is possible, or with its answer. The client is of no use after that call.
+   *
+   * @return false when there is no call
+   */
+  public boolean cancel() throws IOException {
+    if (!calls.isLocked()) {
+      return false;
+    }
+    socket.shutdownOutput();
+    return true;
   }
 
   /**

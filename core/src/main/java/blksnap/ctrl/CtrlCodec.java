@@ -45,8 +45,14 @@ public final class CtrlCodec {
     /**
      * @param id to be sent back as it is: a string or a whole number
      * @param progress whether the client wants to know how far it is
+     * @param cancel whether it is to be given up when the client hangs up
      */
-    record Call(JsonElement id, CtrlRequest request, boolean progress) implements Incoming {}
+    record Call(JsonElement id, CtrlRequest request, boolean progress, boolean cancel)
+        implements Incoming {
+      Call(JsonElement id, CtrlRequest request, boolean progress) {
+        this(id, request, progress, false);
+      }
+    }
 
     /**
      * @param id null in JSON when there was none that could be understood
@@ -85,6 +91,11 @@ public final class CtrlCodec {
 
   /** The line of a request, with its end. */
   static byte[] request(long id, CtrlRequest request, boolean progress) {
+    return request(id, request, progress, false);
+  }
+
+  /** The line of a request that may be given up when the client hangs up, with its end. */
+  static byte[] request(long id, CtrlRequest request, boolean progress, boolean cancel) {
     var object = new JsonObject();
     object.addProperty("jsonrpc", "2.0");
     object.addProperty("blksnap", PROTOCOL_VERSION);
@@ -93,6 +104,9 @@ public final class CtrlCodec {
     object.add("params", RequestJson.params(request));
     if (progress) {
       object.addProperty("progress", true);
+    }
+    if (cancel) {
+      object.addProperty("cancel", true);
     }
     return JsonText.line(object);
   }
@@ -194,6 +208,7 @@ public final class CtrlCodec {
       checkVersion(envelope);
       String method = envelope.text("method");
       boolean progress = envelope.has("progress") && envelope.flag("progress");
+      boolean cancel = envelope.has("cancel") && envelope.flag("cancel");
       JsonFields params =
           envelope.has("params")
               ? JsonFields.ofRequest(params(object.get("params")))
@@ -202,18 +217,19 @@ public final class CtrlCodec {
       if (!RequestJson.METHODS.contains(method)) {
         return new Incoming.Refused(id, METHOD_NOT_FOUND, unknown(method));
       }
-      return call(id, method, params, progress);
+      return call(id, method, params, progress, cancel);
     } catch (BlkSnapException e) {
       int code = e.errno() == Errno.EPROTO ? Errno.EPROTO.number() : INVALID_REQUEST;
       return new Incoming.Refused(id, code, e);
     }
   }
 
-  private static Incoming call(JsonElement id, String method, JsonFields params, boolean progress) {
+  private static Incoming call(
+      JsonElement id, String method, JsonFields params, boolean progress, boolean cancel) {
     try {
       CtrlRequest request = RequestJson.read(method, params);
       params.endOfRequest();
-      return new Incoming.Call(id, request, progress);
+      return new Incoming.Call(id, request, progress, cancel);
     } catch (BlkSnapException e) {
       return new Incoming.Refused(id, INVALID_PARAMS, e);
     }

@@ -213,8 +213,8 @@ final class CtrlConnection {
     try {
       begin(call.request());
       CtrlReply reply =
-          call.progress()
-              ? handler.handle(call.request(), progress)
+          call.progress() || call.cancel()
+              ? handler.handle(call.request(), watcher(call, progress))
               : handler.handle(call.request());
       return CtrlCodec.reply(call.id(), reply);
     } catch (BlkSnapException e) {
@@ -230,6 +230,31 @@ final class CtrlConnection {
     } finally {
       progress.end();
       end();
+    }
+  }
+
+  private CtrlWatcher watcher(Incoming.Call call, ProgressSender sender) {
+    return new CtrlWatcher() {
+      @Override
+      public void accept(CtrlProgress progress) {
+        if (call.progress()) {
+          sender.accept(progress);
+        }
+      }
+
+      @Override
+      public boolean hasGivenUp() {
+        return call.cancel() && hasHungUp();
+      }
+    };
+  }
+
+  private boolean hasHungUp() {
+    lock.lock();
+    try {
+      return hungUp;
+    } finally {
+      lock.unlock();
     }
   }
 

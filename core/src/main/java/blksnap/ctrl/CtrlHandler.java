@@ -1,7 +1,6 @@
 package blksnap.ctrl;
 
 import java.io.IOException;
-import java.util.function.Consumer;
 
 /**
  * Whoever answers requests: the engine, in this process or behind the socket. Safe from many
@@ -18,10 +17,11 @@ public interface CtrlHandler {
   CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException;
 
   /**
-   * As {@link #handle(CtrlRequest)}, and tells how far it is, if it takes long. Telling is cheap,
-   * may be done often, does not fail, and after the answer it does nothing.
+   * As {@link #handle(CtrlRequest)}, and tells how far it is, if it takes long; telling after the
+   * answer does nothing. Ends with {@code ECANCELED}, and nothing changed, where that is possible
+   * once the watcher has given up.
    */
-  default CtrlReply handle(CtrlRequest request, Consumer<CtrlProgress> progress)
+  default CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
       throws IOException, InterruptedException {
     return handle(request);
   }

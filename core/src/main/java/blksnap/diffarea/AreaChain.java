@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * valid while anyone may still read it.
  */
 public final class AreaChain {
+  /** Blocks handed down between two times that it is told. */
+  private static final int BLOCKS_BETWEEN_NEWS = 1024;
+
   private final BlockDevice original;
   private volatile List<DiffArea> areas = List.of();
 
@@ -206,13 +210,26 @@ public final class AreaChain {
    * meanwhile. One hand-down of a device at a time.
    */
   public void handDown(DiffArea area) {
+    handDown(area, handed -> {});
+  }
+
+  /**
+   * The same.
+   *
+   * @param handed told now and then how many blocks were looked at
+   */
+  public void handDown(DiffArea area, LongConsumer handed) {
     DiffArea older = olderThan(area);
     if (older == null) {
       return;
     }
     IOException[] failure = new IOException[1];
+    long[] looked = new long[1];
     area.preserved()
         .forEach((block, location, checksum) -> {
+          if (looked[0]++ % BLOCKS_BETWEEN_NEWS == 0) {
+            handed.accept(looked[0]);
+          }
           if (block < older.blocks() && !older.preserved().holds(block)) {
             try {
               older.adopt(block, location, checksum);

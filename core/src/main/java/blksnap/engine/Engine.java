@@ -3,6 +3,7 @@ package blksnap.engine;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.ctrl.CtrlWatcher;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
@@ -79,6 +80,12 @@ public final class Engine implements CtrlHandler, Closeable {
   @Override
   public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
     return requests.handle(request);
+  }
+
+  @Override
+  public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
+      throws IOException, InterruptedException {
+    return requests.handle(request, watcher);
   }
 
   /** Begins to go, in a thread of its own, so that who asked still gets its answer. */

@@ -3,6 +3,7 @@ package blksnap.engine;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.ctrl.CtrlWatcher;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
@@ -48,12 +49,18 @@ final class RequestHandler implements CtrlHandler {
 
   @Override
   public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
+    return handle(request, CtrlWatcher.PATIENT);
+  }
+
+  @Override
+  public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
+      throws IOException, InterruptedException {
     if (parts.initState() != InitState.LIVE && !(request instanceof CtrlRequest.Dmesg)) {
       throw new BlkSnapException(
           Errno.ESHUTDOWN, "the engine is " + parts.initState().text() + ", not live");
     }
     try {
-      return answer(names.whole(request));
+      return answer(names.whole(request), watcher);
     } catch (BlkSnapException e) {
       throw e;
     } catch (IOException e) { // of the state directory, which knows no errno
@@ -61,7 +68,8 @@ final class RequestHandler implements CtrlHandler {
     }
   }
 
-  private CtrlReply answer(CtrlRequest request) throws IOException, InterruptedException {
+  private CtrlReply answer(CtrlRequest request, CtrlWatcher watcher)
+      throws IOException, InterruptedException {
     var cbt = new CbtQueries(parts.trackers(), parts.snapshots());
     var snapshots = new SnapshotRequests(parts);
     return switch (request) {
@@ -83,7 +91,7 @@ final class RequestHandler implements CtrlHandler {
         detach(device);
         yield new CtrlReply.Done();
       }
-      case CtrlRequest.Resize resize -> resize(resize);
+      case CtrlRequest.Resize resize -> resize(resize, watcher);
       case CtrlRequest.Devices() ->
           new CtrlReply.DeviceList(parts.trackers().all().stream().map(this::entry).toList());
       case CtrlRequest.CbtInfo(var device) -> cbt.info(device);
@@ -93,16 +101,16 @@ final class RequestHandler implements CtrlHandler {
         cbt.mark(mark);
         yield new CtrlReply.Done();
       }
-      case CtrlRequest.SnapshotCreate create -> snapshots.create(create);
+      case CtrlRequest.SnapshotCreate create -> snapshots.create(create, watcher);
       case CtrlRequest.SnapshotAdd(var id, var device) -> snapshots.add(id, device);
       case CtrlRequest.SnapshotAppendStorage append -> snapshots.append(append);
-      case CtrlRequest.SnapshotTake(var id, var hooks) -> snapshots.take(id, hooks);
+      case CtrlRequest.SnapshotTake(var id, var hooks) -> snapshots.take(id, hooks, watcher);
       case CtrlRequest.SnapshotList() -> snapshots.list();
       case CtrlRequest.SnapshotInfo(var id) -> snapshots.info(id);
       case CtrlRequest.SnapshotImages(var id) -> snapshots.images(id);
       case CtrlRequest.SnapshotWait(var id, var timeoutMillis) ->
           snapshots.await(id, timeoutMillis);
-      case CtrlRequest.SnapshotDestroy(var id) -> snapshots.destroy(id);
+      case CtrlRequest.SnapshotDestroy(var id) -> snapshots.destroy(id, watcher);
       case CtrlRequest.Status(var path) -> new CtrlReply.Tree(parts.tree().snapshot(path));
       case CtrlRequest.Cat(var path) -> new CtrlReply.Value(parts.tree().read(path));
       case CtrlRequest.Echo(var path, var value) -> {
@@ -187,11 +195,17 @@ final class RequestHandler implements CtrlHandler {
             () -> parts.exports().whileUnused(device, () -> parts.trackers().detach(device)));
   }
 
-  private CtrlReply.Resized resize(CtrlRequest.Resize request)
+  private CtrlReply.Resized resize(CtrlRequest.Resize request, CtrlWatcher watcher)
       throws IOException, InterruptedException {
     String device = request.device();
     TrackerTable.Resized sizes =
-        parts.trackers().resize(device, request.sizeBytes(), request.force());
+        parts
+            .trackers()
+            .resize(
+                device,
+                request.sizeBytes(),
+                request.force(),
+                WatchedCourse.of(watcher, "the resize of " + device));
     if (request.reconnect()) {
       parts.nbd().disconnect(device);
     }

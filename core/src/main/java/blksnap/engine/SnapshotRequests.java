@@ -1,7 +1,9 @@
 package blksnap.engine;
 
+import blksnap.ctrl.CtrlProgress;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.ctrl.CtrlWatcher;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.DiffStorage;
 import blksnap.error.BlkSnapException;
@@ -34,7 +36,7 @@ final class SnapshotRequests {
     this.table = parts.snapshots();
   }
 
-  CtrlReply create(CtrlRequest.SnapshotCreate request) throws IOException {
+  CtrlReply create(CtrlRequest.SnapshotCreate request, CtrlWatcher watcher) throws IOException {
     Optional<Long> limit = request.limitBytes();
     if (limit.isPresent() && limit.get() <= 0) {
       throw new BlkSnapException(
@@ -49,7 +51,7 @@ final class SnapshotRequests {
     }
     boolean taken = false;
     try {
-      CtrlReply.Taken reply = take(snapshot, request.hooks());
+      CtrlReply.Taken reply = take(snapshot, request.hooks(), watcher);
       taken = true;
       return new CtrlReply.Created(snapshot.id(), snapshot.name(), Optional.of(reply));
     } finally {
@@ -76,7 +78,21 @@ final class SnapshotRequests {
     return table.createWithoutStorage(request.devices(), config);
   }
 
-  private CtrlReply.Taken take(Snapshot snapshot, CtrlRequest.Hooks hooks) throws IOException {
+  /** Takes it; who gives up while commands and file systems are waited for has nothing taken. */
+  private CtrlReply.Taken take(Snapshot snapshot, CtrlRequest.Hooks hooks, CtrlWatcher watcher)
+      throws IOException {
+    try {
+      return takeWatched(snapshot, hooks, watcher);
+    } catch (BlkSnapException e) {
+      if (watcher.hasGivenUp() && e.errno() == Errno.ESHUTDOWN) {
+        throw WatchedCourse.canceled("the take of snapshot " + snapshot.name());
+      }
+      throw e;
+    }
+  }
+
+  private CtrlReply.Taken takeWatched(
+      Snapshot snapshot, CtrlRequest.Hooks hooks, CtrlWatcher watcher) throws IOException {
     List<Path> mountPoints = new ArrayList<>();
     for (String mountPoint : hooks.freeze()) {
       mountPoints.add(RequestHandler.absolute(mountPoint));
@@ -91,7 +107,10 @@ final class SnapshotRequests {
                 Map.of(
                     "BLKSNAP_RUN_DIR", parts.config().runDirectory().toString(),
                     "BLKSNAP_STATE_DIR", parts.config().stateDirectory().toString()),
-                () -> parts.initState() == InitState.GOING));
+                () -> {
+                  watcher.accept(new CtrlProgress("taking the snapshot", 0, OptionalLong.empty()));
+                  return parts.initState() == InitState.GOING || watcher.hasGivenUp();
+                }));
     return new CtrlReply.Taken(
         consistency(snapshot.consistency().orElse(Consistency.UNASKED)), warnings);
   }
@@ -130,8 +149,8 @@ final class SnapshotRequests {
     return new CtrlReply.Done();
   }
 
-  CtrlReply take(String id, CtrlRequest.Hooks hooks) throws IOException {
-    return take(table.find(id), hooks);
+  CtrlReply take(String id, CtrlRequest.Hooks hooks, CtrlWatcher watcher) throws IOException {
+    return take(table.find(id), hooks, watcher);
   }
 
   CtrlReply list() {
@@ -223,13 +242,16 @@ final class SnapshotRequests {
         "no event of snapshot " + snapshot.name() + " came in " + timeoutMillis + " ms");
   }
 
-  CtrlReply destroy(String id) throws IOException, InterruptedException {
+  CtrlReply destroy(String id, CtrlWatcher watcher) throws IOException, InterruptedException {
     Snapshot snapshot = table.find(id);
     List<String> images = new ArrayList<>();
     for (SnapshotPart part : snapshot.view().parts()) {
       images.add(Exports.imageName(snapshot, part.device()));
     }
-    table.destroy(snapshot);
+    table.destroy(
+        snapshot,
+        (stage, done, total) ->
+            watcher.accept(new CtrlProgress(stage, done, OptionalLong.of(total))));
     for (String image : images) {
       parts.nbd().disconnect(image);
     }

@@ -1,5 +1,6 @@
 package blksnap.snapshot;
 
+import blksnap.device.Course;
 import blksnap.diffarea.AreaChain;
 import blksnap.diffarea.DiffArea;
 import blksnap.diffstorage.DiffStorage;
@@ -27,6 +28,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -506,6 +508,11 @@ public final class SnapshotTable {
    * @return the older neighbour, or null
    */
   static @Nullable DiffArea dissolve(TrackedDevice device, DiffArea area) {
+    return dissolve(device, area, handed -> {});
+  }
+
+  private static @Nullable DiffArea dissolve(
+      TrackedDevice device, DiffArea area, LongConsumer handed) {
     AreaChain chain = device.chain();
     area.condemn();
     device.gate().close();
@@ -514,7 +521,7 @@ public final class SnapshotTable {
     } finally {
       device.gate().open();
     }
-    chain.handDown(area);
+    chain.handDown(area, handed);
     @Nullable DiffArea older;
     device.gate().close();
     try {
@@ -531,6 +538,11 @@ public final class SnapshotTable {
    * go to them. Works on storage that is broken, full or read-only.
    */
   public void destroy(Snapshot snapshot) throws IOException {
+    destroy(snapshot, Course.UNWATCHED);
+  }
+
+  /** The same, watched; nothing ends it. */
+  public void destroy(Snapshot snapshot, Course course) throws IOException {
     snapshot.lock().lock();
     try {
       if (snapshot.view().state() == Snapshot.State.DESTROYED) {
@@ -538,7 +550,7 @@ public final class SnapshotTable {
       }
       chainLock.lock();
       try {
-        destroyLocked(snapshot);
+        destroyLocked(snapshot, course);
       } finally {
         chainLock.unlock();
       }
@@ -547,7 +559,7 @@ public final class SnapshotTable {
     }
   }
 
-  private void destroyLocked(Snapshot snapshot) throws IOException {
+  private void destroyLocked(Snapshot snapshot, Course course) throws IOException {
     List<SnapshotPart.Taken> taken = new ArrayList<>();
     for (SnapshotPart part : snapshot.view().parts()) {
       if (part instanceof SnapshotPart.Taken t) {
@@ -555,11 +567,16 @@ public final class SnapshotTable {
         taken.add(t);
       }
     }
+    long total = taken.stream().mapToLong(part -> part.area().blocksStored()).sum();
+    long done = 0;
     Map<DiffArea, Optional<DiffArea>> dissolved = new LinkedHashMap<>();
     for (SnapshotPart.Taken part : taken) {
       TrackedDevice device = context.trackers().find(part.device()).device();
       if (device.chain().contains(part.area())) { // a destroy that failed may have come past it
-        dissolved.put(part.area(), Optional.ofNullable(dissolve(device, part.area())));
+        long before = done;
+        LongConsumer handed = blocks -> tell(course, before + blocks, total);
+        dissolved.put(part.area(), Optional.ofNullable(dissolve(device, part.area(), handed)));
+        done += part.area().blocksStored();
       }
       device.leave(part.frozen());
       part.frozen().close();
@@ -594,6 +611,15 @@ public final class SnapshotTable {
               + " is destroyed, but its files could not be removed: "
               + failure.getMessage(),
           failure);
+    }
+  }
+
+  private void tell(Course course, long done, long total) {
+    try {
+      course.at("handing down blocks", Math.min(done, total), total);
+    } catch (BlkSnapException e) {
+      // A destroy that was begun cannot be taken back, so it goes on.
+      context.log().debug("a destroy goes on: " + e.sentence());
     }
   }
 

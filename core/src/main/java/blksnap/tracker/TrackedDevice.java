@@ -5,6 +5,7 @@ import blksnap.cbt.CbtSnapshot;
 import blksnap.cbt.WriteIntent;
 import blksnap.cbt.WriteStamps;
 import blksnap.device.BlockDevice;
+import blksnap.device.Course;
 import blksnap.device.DeviceStat;
 import blksnap.device.ResizableDevice;
 import blksnap.diffarea.AreaChain;
@@ -434,10 +435,12 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   /** Preserves what is about to be cut off, while others go on; waits for room like a write. */
-  private void preserveTail(long newSizeBytes) {
+  private void preserveTail(long newSizeBytes, Course course) throws BlkSnapException {
+    long tail = original.sizeBytes() - newSizeBytes;
     for (long at = newSizeBytes; at < original.sizeBytes(); at += RequestPieces.MAX_BYTES) {
       var keeping = new OldBlocks(chain);
       while (true) {
+        course.at("preserving bytes", at - newSizeBytes, tail);
         gate.enter();
         try {
           if (keeping.keep(at, Math.min(RequestPieces.MAX_BYTES, original.sizeBytes() - at))) {
@@ -453,12 +456,12 @@ public final class TrackedDevice implements BlockDevice {
 
   /**
    * Changes the size of the device and of its map. What is cut off is preserved first, most of it
-   * before the gate is closed.
+   * before the gate is closed; until then the course may end it, and nothing but the room is used.
    *
    * @param resizing makes the map for the new size; called with the gate closed
    */
-  void resize(long newSizeBytes, Resizing resizing) throws IOException {
-    preserveTail(newSizeBytes);
+  void resize(long newSizeBytes, Resizing resizing, Course course) throws IOException {
+    preserveTail(newSizeBytes, course);
     checkpointLock.lock();
     gate.close();
     try {

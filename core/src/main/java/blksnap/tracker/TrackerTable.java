@@ -1,6 +1,7 @@
 package blksnap.tracker;
 
 import blksnap.cbt.WriteStamps;
+import blksnap.device.Course;
 import blksnap.device.FileBlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -348,6 +349,12 @@ public final class TrackerTable implements Closeable {
    *     {@code EPERM} for one that a read-only device does not have
    */
   public Resized resize(String name, OptionalLong wanted, boolean force) throws IOException {
+    return resize(name, wanted, force, Course.UNWATCHED);
+  }
+
+  /** The same, watched: the course may end it while what is cut off is preserved. */
+  public Resized resize(String name, OptionalLong wanted, boolean force, Course course)
+      throws IOException {
     changeLock.lock();
     try {
       Attached device = find(name);
@@ -373,7 +380,7 @@ public final class TrackerTable implements Closeable {
             .withHint("--force does it");
       }
       if (size != oldSize || size != present) {
-        device.device().resize(size, store.resizing(name));
+        device.device().resize(size, store.resizing(name), course);
         if (!device.original().readOnly()) {
           device.original().sync(); // a file that a power loss gives its old size is another one
         }

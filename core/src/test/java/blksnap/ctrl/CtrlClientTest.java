@@ -223,6 +223,46 @@ final class CtrlClientTest {
   }
 
   @Test
+  void learnsThatWhatItCancelledWasGivenUp() throws Exception {
+    serve();
+    CtrlClient client = connect();
+    assertThat(client.cancel()).as("nothing is asked").isFalse();
+    List<Throwable> thrown = Collections.synchronizedList(new ArrayList<>());
+    Thread asker =
+        Thread.ofPlatform()
+            .start(() ->
+                thrown.add(
+                    catchThrowable(
+                        () -> client.handle(new CtrlRequest.Cat("/cancel"), CtrlWatcher.PATIENT))));
+    handler.entered.await();
+    assertThat(client.cancel()).isTrue();
+    asker.join();
+    assertThat(thrown)
+        .singleElement()
+        .isInstanceOfSatisfying(
+            BlkSnapException.class, e -> assertThat(e.sentence()).isEqualTo("it was given up"));
+  }
+
+  @Test
+  void getsItsAnswerWhenWhatItCancelledCannotBeGivenUp() throws Exception {
+    serve();
+    CtrlClient client = connect();
+    var answered = new ArrayList<CtrlReply>();
+    Thread asker =
+        Thread.ofPlatform()
+            .start(() -> {
+              Throwable none =
+                  catchThrowable(() -> answered.add(client.handle(new CtrlRequest.Cat("/block"))));
+              assertThat(none).isNull();
+            });
+    handler.entered.await();
+    assertThat(client.cancel()).isTrue();
+    handler.release.countDown();
+    asker.join();
+    assertThat(answered).containsExactly(new CtrlReply.Value("released"));
+  }
+
+  @Test
   void endsAWaitWhenItsThreadIsInterrupted() throws Exception {
     serve();
     CtrlClient client = connect();

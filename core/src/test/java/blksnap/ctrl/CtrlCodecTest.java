@@ -126,6 +126,9 @@ final class CtrlCodecTest {
     byte[] line = CtrlCodec.request(1, new CtrlRequest.Devices(), true);
     assertThat(CtrlCodec.incoming(withoutEnd(line)))
         .isEqualTo(new Incoming.Call(new JsonPrimitive(1L), new CtrlRequest.Devices(), true));
+    assertThat(CtrlCodec.incoming(CtrlCodec.request(1, new CtrlRequest.Devices(), false, true)))
+        .isEqualTo(
+            new Incoming.Call(new JsonPrimitive(1L), new CtrlRequest.Devices(), false, true));
   }
 
   @ParameterizedTest

@@ -53,7 +53,7 @@ final class CtrlDocTest {
       case Incoming.Call call -> {
         long id = call.id().getAsLong();
         assertThat(example.sent())
-            .isEqualTo(text(CtrlCodec.request(id, call.request(), call.progress())));
+            .isEqualTo(text(CtrlCodec.request(id, call.request(), call.progress(), call.cancel())));
         for (String line : example.received()) {
           assertThat(line).isEqualTo(text(again(call, line)));
         }

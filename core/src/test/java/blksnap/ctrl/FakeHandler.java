@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.function.Consumer;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A small engine: one parameter, one event queue, and attributes that misbehave when they are read.
@@ -25,11 +25,11 @@ final class FakeHandler implements CtrlHandler {
 
   @Override
   public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
-    return handle(request, progress -> {});
+    return handle(request, CtrlWatcher.PATIENT);
   }
 
   @Override
-  public CtrlReply handle(CtrlRequest request, Consumer<CtrlProgress> progress)
+  public CtrlReply handle(CtrlRequest request, CtrlWatcher progress)
       throws IOException, InterruptedException {
     seen.add(request);
     return switch (request) {
@@ -37,7 +37,7 @@ final class FakeHandler implements CtrlHandler {
       case CtrlRequest.Detach(String device) ->
           throw new BlkSnapException(Errno.EBUSY, device + " is in use").withHint("use --force");
       case CtrlRequest.SnapshotWait(_, long timeoutMillis) -> await(timeoutMillis);
-      case CtrlRequest.Cat(String path) -> cat(path);
+      case CtrlRequest.Cat(String path) -> cat(path, progress);
       case CtrlRequest.SnapshotDestroy _ -> {
         progress.accept(new CtrlProgress("merge", 1, OptionalLong.of(2)));
         yield new CtrlReply.Done();
@@ -60,12 +60,23 @@ final class FakeHandler implements CtrlHandler {
     throw new BlkSnapException(Errno.ETIMEDOUT, "no event came in " + timeoutMillis + " ms");
   }
 
-  private CtrlReply cat(String path) throws IOException, InterruptedException {
+  private CtrlReply cat(String path, CtrlWatcher progress)
+      throws IOException, InterruptedException {
     return switch (path) {
       case "/runtime" -> throw new IllegalStateException("it broke");
       case "/error" -> throw new StackOverflowError();
       case "/io" -> throw new IOException("bad sector");
       case "/large" -> new CtrlReply.Value("x".repeat(8 << 20));
+      case "/cancel" -> {
+        entered.countDown();
+        while (!progress.hasGivenUp() && !release.await(5, TimeUnit.MILLISECONDS)) {
+          progress.accept(new CtrlProgress("wait", 0, OptionalLong.empty()));
+        }
+        if (progress.hasGivenUp()) {
+          throw new BlkSnapException(Errno.ECANCELED, "it was given up");
+        }
+        yield new CtrlReply.Value("released");
+      }
       case "/block" -> {
         entered.countDown();
         try {

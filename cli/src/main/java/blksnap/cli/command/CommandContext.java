@@ -11,6 +11,7 @@ import blksnap.cli.output.OutputPrinter;
 import blksnap.cli.output.Palette;
 import blksnap.cli.output.PlainPrinter;
 import blksnap.cli.output.TablePrinter;
+import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
@@ -219,7 +220,25 @@ public final class CommandContext implements Closeable {
     if (link.isEmpty()) {
       link = Optional.of(opener.open(directories(), options.embedded()));
     }
-    return link.get().engine().handle(request);
+    CtrlHandler engine = link.get().engine();
+    if (!isLengthy(request)) {
+      return engine.handle(request);
+    }
+    try (Progress progress = progress()) {
+      return engine.handle(request, progress::accept);
+    }
+  }
+
+  /** Whether it may last long enough for somebody to want to know how far it is, or to cancel it. */
+  private static boolean isLengthy(CtrlRequest request) {
+    return switch (request) {
+      case CtrlRequest.SnapshotCreate _,
+          CtrlRequest.SnapshotTake _,
+          CtrlRequest.SnapshotDestroy _,
+          CtrlRequest.Resize _ ->
+          true;
+      default -> false;
+    };
   }
 
   /** Whether whoever read the output has gone; a command that prints for ever ends then. */

@@ -13,6 +13,16 @@ public interface EngineLink extends Closeable {
    */
   CtrlHandler engine() throws IOException, InterruptedException;
 
+  /**
+   * Asks the engine to give up what another thread asks it for now, and to leave everything as it
+   * was before. That thread learns whether it could.
+   *
+   * @return false when that cannot be asked; an interrupt ends what waits then
+   */
+  default boolean cancel() throws IOException {
+    return false;
+  }
+
   /** Makes links for the directories and the way that a command line asks for. */
   @FunctionalInterface
   interface Opener {

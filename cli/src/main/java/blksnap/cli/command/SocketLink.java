@@ -9,7 +9,8 @@ import java.util.Optional;
 /** The way to an engine that runs as a daemon. */
 public final class SocketLink implements EngineLink {
   private final Path socket;
-  private Optional<CtrlClient> client = Optional.empty();
+  /** Used by the one thread, and by another to cancel what that one asked. */
+  private volatile Optional<CtrlClient> client = Optional.empty();
 
   public SocketLink(Path socket) {
     this.socket = socket;
@@ -21,6 +22,12 @@ public final class SocketLink implements EngineLink {
       client = Optional.of(CtrlClient.connect(socket));
     }
     return client.get();
+  }
+
+  @Override
+  public boolean cancel() throws IOException {
+    Optional<CtrlClient> asked = client;
+    return asked.isPresent() && asked.get().cancel();
   }
 
   @Override

@@ -5,7 +5,9 @@ import blksnap.cli.command.EngineLink;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.ctrl.CtrlWatcher;
 import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Optional;
@@ -62,12 +64,33 @@ final class KeptLink implements EngineLink.Opener, Closeable {
     }
   }
 
-  /** What was interrupted may have left half an answer behind. */
-  private CtrlReply ask(CtrlHandler engine, CtrlRequest request)
-      throws IOException, InterruptedException {
+  private CtrlHandler asking(CtrlHandler engine) {
+    return new CtrlHandler() {
+      @Override
+      public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
+        return ask(() -> engine.handle(request));
+      }
+
+      @Override
+      public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
+          throws IOException, InterruptedException {
+        return ask(() -> engine.handle(request, watcher));
+      }
+    };
+  }
+
+  private interface Asking {
+    CtrlReply ask() throws IOException, InterruptedException;
+  }
+
+  /** What was interrupted may have left half an answer behind; what was cancelled has no way on. */
+  private CtrlReply ask(Asking asking) throws IOException, InterruptedException {
     try {
-      return engine.handle(request);
+      return asking.ask();
     } catch (BlkSnapException e) {
+      if (!embedded && e.errno() == Errno.ECANCELED) {
+        close();
+      }
       throw e;
     } catch (IOException | InterruptedException e) {
       if (!embedded) {
@@ -94,7 +117,7 @@ final class KeptLink implements EngineLink.Opener, Closeable {
     public CtrlHandler engine() throws IOException, InterruptedException {
       if (handler.isEmpty()) {
         CtrlHandler engine = KeptLink.this.engine();
-        handler = Optional.of(request -> ask(engine, request));
+        handler = Optional.of(asking(engine));
       }
       return handler.get();
     }
