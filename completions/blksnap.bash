@@ -21,6 +21,7 @@ _blksnap_options() {
     'dmesg') reply=(--follow -w) ;;
     'load') reply=(--config --foreground --tcp) ;;
     'resize') reply=(--force --reconnect -f) ;;
+    'shell') reply=(--keep-going) ;;
     'snapshot append-storage') reply=(--range) ;;
     'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --name --on-full --post --pre --storage --take) ;;
     'snapshot take') reply=(--best-effort --freeze --freeze-timeout --post --pre) ;;

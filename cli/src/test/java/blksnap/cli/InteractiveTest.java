@@ -9,12 +9,15 @@ import blksnap.cli.testing.FakeEngine;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,7 +68,8 @@ final class InteractiveTest {
       shell.awaitPrompt("blksnap> ").type("\u0004");
       assertThat(shell.awaitEnd()).isZero();
     }
-    assertThat(engine.requests()).isEmpty();
+    assertThat(engine.requests()).doesNotContain(new CtrlRequest.Detach("vm1"));
+    assertThat(engine.requests()).doesNotContain(new CtrlRequest.Detach("vmx"));
   }
 
   @Test
@@ -158,7 +162,143 @@ final class InteractiveTest {
     }
   }
 
+  @Test
+  void repeatsACommandInPlaceUntilQIsPressed() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("watch -i 0.1 snapshot list\r");
+      shell.awaitText(ALTERNATE).awaitText("monday").type("q").awaitText(NORMAL);
+      shell.awaitPrompt("blksnap> ").type("watch version\r").awaitText(ALTERNATE);
+      shell.awaitText("1.0.0.0").type("\u0003").awaitText(NORMAL);
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
+  @Test
+  void asksTheEngineToGiveUpALongCommandAtCtrlC() throws Exception {
+    var taking = new CountDownLatch(1);
+    var cancelled = new CountDownLatch(1);
+    CtrlHandler engine =
+        request -> {
+          if (request instanceof CtrlRequest.SnapshotTake) {
+            taking.countDown();
+            cancelled.await();
+            throw new BlkSnapException(Errno.ECANCELED, "the take was cancelled");
+          }
+          return new CtrlReply.VersionInfo("1.0.0.0");
+        };
+    EngineLink link =
+        new EngineLink() {
+          @Override
+          public CtrlHandler engine() {
+            return engine;
+          }
+
+          @Override
+          public boolean cancel() {
+            cancelled.countDown();
+            return true;
+          }
+
+          @Override
+          public void close() {}
+        };
+    try (var shell = open(link)) {
+      shell.awaitPrompt("blksnap> ").type("snapshot take monday\r");
+      taking.await();
+      shell.type("\u0003").awaitText("the take was cancelled (ECANCELED)");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void saysInThePromptThatNoEngineIsLoadedAndWhenOneIsThereAgain() throws Exception {
+    var there = new AtomicBoolean(true);
+    CtrlHandler engine =
+        request -> {
+          if (!there.get()) {
+            throw new BlkSnapException(Errno.ECONNREFUSED, "no engine is loaded");
+          }
+          return new FakeEngine().handle(request);
+        };
+    try (var shell = open(engine)) {
+      shell.awaitPrompt("blksnap> ");
+      there.set(false);
+      shell.type("cat /x\r").awaitText("no engine is loaded (ECONNREFUSED)");
+      shell.awaitText("the engine went away").awaitPrompt("blksnap[not loaded]> ");
+      there.set(true);
+      shell.type("cat /x\r").awaitText("18").awaitText("an engine is there again");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
+  @Test
+  void showsWhatCompletionsMean() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("de\t\t");
+      shell.awaitText("(List the attached devices").type("\u0003");
+      shell.awaitPrompt("blksnap> ").type("cbt info \t\t");
+      shell.awaitText("/srv/vm1.img, 10G").type("\u0003");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
+  @Test
+  void searchesItsHistoryBackwards() throws Exception {
+    var engine = new FakeEngine();
+    try (var shell = open(engine)) {
+      shell.awaitPrompt("blksnap> ").type("cat /first\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("version\r").awaitText("1.0.0.0");
+      shell.awaitPrompt("blksnap> ").type("\u0012fir").awaitText("bck-i-search").type("\r");
+      shell.awaitText("18").awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+    assertThat(engine.requests().stream().filter(new CtrlRequest.Cat("/first")::equals)).hasSize(2);
+  }
+
+  @Test
+  void takesATextBetweenQuotesOverTwoLinesAndKeepsNoLineThatBeginsWithABlank() throws Exception {
+    var engine = new FakeEngine();
+    try (var shell = open(engine)) {
+      shell.awaitPrompt("blksnap> ").type("cat '/a\r").awaitText("> ").type("b'\r");
+      shell.awaitText("18").awaitPrompt("blksnap> ").type(" cat /hidden\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+    assertThat(engine.requests()).contains(new CtrlRequest.Cat("/a\nb"));
+    assertThat(home.resolve(".local/state/blksnap/history"))
+        .content()
+        .contains("cat")
+        .doesNotContain("hidden");
+  }
+
+  @Test
+  void goesOnWithALineWhileItsWindowIsResized() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("cat /aaaaaaaaaaaaaaaaaaaaaaaaaaaax").awaitText("x");
+      shell.resize(20, 5).type("\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+  }
+
   private TypedShell open(CtrlHandler engine) throws IOException {
+    return open(
+        new EngineLink() {
+          @Override
+          public CtrlHandler engine() {
+            return engine;
+          }
+
+          @Override
+          public void close() {}
+        });
+  }
+
+  private TypedShell open(EngineLink link) throws IOException {
     var environment =
         new Environment(
             Map.of("LANG", "C.UTF-8", "TERM", "xterm", "XDG_RUNTIME_DIR", "/run/user/1000"),
@@ -168,17 +308,6 @@ final class InteractiveTest {
             true,
             true,
             true);
-    EngineLink.Opener opener =
-        (_, _) ->
-            new EngineLink() {
-              @Override
-              public CtrlHandler engine() {
-                return engine;
-              }
-
-              @Override
-              public void close() {}
-            };
-    return TypedShell.open(environment, opener, context -> new CommandTree(context).withoutShell());
+    return TypedShell.open(environment, link, context -> new CommandTree(context).withoutShell());
   }
 }

@@ -83,6 +83,49 @@ final class ScriptTest {
   }
 
   @Test
+  void takesATextBetweenQuotesOverSeveralLines() {
+    var engine = new FakeEngine();
+    assertThat(shell(engine, "cat '/a\nb\n# c' -o plain\ndetach\n").err())
+        .endsWith("blksnap: stopped at line 4\n");
+    assertThat(engine.requests()).contains(new CtrlRequest.Cat("/a\nb\n# c"));
+  }
+
+  @Test
+  void goesOnBehindALineThatFailsWhenAskedTo() {
+    var engine = new FakeEngine();
+    var run =
+        CommandRun.of(
+            engine, Environments.user(), "detach\nversion\nno\n", "shell", "--keep-going");
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.out()).isEqualTo("1.0.0.0\n");
+    assertThat(run.err())
+        .contains("blksnap: line 1 failed\n", "blksnap: line 3 failed\n")
+        .doesNotContain("stopped");
+  }
+
+  @Test
+  void repeatsACommandWithItsOwnOptions() {
+    assertThat(
+            shell(
+                    new FakeEngine(),
+                    """
+                    cd /sys/block
+                    watch -n 2 -i 0.1 ls -o plain
+                    watch -n 1 cat nowhere
+                    watch -n 1 watch version
+                    """)
+                .out())
+        .startsWith(
+            """
+            vm1
+
+            vm1
+            18
+            blksnap: unknown command 'watch'
+            """);
+  }
+
+  @Test
   void endsAtExitAndRunsNothingBehindIt() {
     for (String word : new String[] {"exit", "quit"}) {
       assertThat(shell(new FakeEngine(), "version\n" + word + "\ndetach\n"))

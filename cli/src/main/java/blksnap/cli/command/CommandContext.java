@@ -36,7 +36,12 @@ public final class CommandContext implements Closeable {
   private final CommonOptions options = new CommonOptions();
   private final Defaults defaults;
 
-  private Optional<EngineLink> link = Optional.empty();
+  /** Written by the one thread; another one reads it to cancel. */
+  private volatile Optional<EngineLink> link = Optional.empty();
+
+  /** The engine does something that it may be asked to give up. */
+  private volatile boolean cancellable;
+
   private TreePath place = TreePath.ROOT;
   private Optional<Terminal> terminal = Optional.empty();
   private int ownColumns;
@@ -224,12 +229,27 @@ public final class CommandContext implements Closeable {
     if (!isLengthy(request)) {
       return engine.handle(request);
     }
+    cancellable = true;
     try (Progress progress = progress()) {
       return engine.handle(request, progress::accept);
+    } finally {
+      cancellable = false;
     }
   }
 
-  /** Whether it may last long enough for somebody to want to know how far it is, or to cancel it. */
+  /**
+   * Asks the engine to give up what it does for the command that runs; from any thread.
+   *
+   * @return false when it does nothing that could be given up
+   */
+  public boolean cancel() throws IOException {
+    Optional<EngineLink> asked = link;
+    return cancellable && asked.isPresent() && asked.get().cancel();
+  }
+
+  /**
+   * Whether it may last long enough for somebody to want to know how far it is, or to cancel it.
+   */
   private static boolean isLengthy(CtrlRequest request) {
     return switch (request) {
       case CtrlRequest.SnapshotCreate _,

@@ -57,6 +57,11 @@ public record Environment(
         changed, uid, home, workingDirectory, terminalIn, terminalOut, terminalErr);
   }
 
+  /** The same for a command whose input nobody types. */
+  public Environment withoutInput() {
+    return new Environment(variables, uid, home, workingDirectory, false, terminalOut, terminalErr);
+  }
+
   /**
    * Whether text may hold more than ASCII: what the first of the locale's variables that is set
    * says.

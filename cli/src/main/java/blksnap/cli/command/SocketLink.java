@@ -9,6 +9,7 @@ import java.util.Optional;
 /** The way to an engine that runs as a daemon. */
 public final class SocketLink implements EngineLink {
   private final Path socket;
+
   /** Used by the one thread, and by another to cancel what that one asked. */
   private volatile Optional<CtrlClient> client = Optional.empty();
 

@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** How often something is shown again. */
-final class WatchOptions {
+public final class WatchOptions {
   @Option(
       names = {"-n", "--count"},
       paramLabel = Labels.COUNT,
@@ -18,12 +18,12 @@ final class WatchOptions {
       description = "Show it so many times, then end; without this, until interrupted.")
   private long count = Long.MAX_VALUE;
 
-  long count() {
+  public long count() {
     return count;
   }
 
   /** Time between two views where none is given. */
-  static final String USUAL_SECONDS = "2";
+  public static final String USUAL_SECONDS = "2";
 
   /** The seconds of an option stand behind "=": the next word is no part of it. */
   @SuppressWarnings("JdkObsolete") // picocli's interface
@@ -55,7 +55,7 @@ final class WatchOptions {
   }
 
   /** Seconds, with at most three decimals; kept in milliseconds. */
-  static final class Seconds implements ITypeConverter<Long> {
+  public static final class Seconds implements ITypeConverter<Long> {
     private static final double MILLIS = 1_000;
     private static final double LONGEST = 86_400;
 

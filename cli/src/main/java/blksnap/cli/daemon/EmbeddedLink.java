@@ -5,6 +5,10 @@ import blksnap.cli.command.EngineLink;
 import blksnap.cli.output.Failure;
 import blksnap.cli.output.Palette;
 import blksnap.ctrl.CtrlHandler;
+import blksnap.ctrl.CtrlProgress;
+import blksnap.ctrl.CtrlReply;
+import blksnap.ctrl.CtrlRequest;
+import blksnap.ctrl.CtrlWatcher;
 import blksnap.engine.Engine;
 import blksnap.engine.EngineConfig;
 import java.io.IOException;
@@ -22,6 +26,11 @@ public final class EmbeddedLink implements EngineLink {
   private final Directories directories;
   private Optional<Engine> engine = Optional.empty();
   private Optional<Thread> onSignal = Optional.empty();
+
+  /** A request runs that can be given up. */
+  private volatile boolean watched;
+
+  private volatile boolean cancelled;
 
   public EmbeddedLink(Directories directories) {
     this.directories = directories;
@@ -45,7 +54,49 @@ public final class EmbeddedLink implements EngineLink {
       Runtime.getRuntime().addShutdownHook(thread);
       onSignal = Optional.of(thread);
     }
-    return engine.get();
+    return watching(engine.get());
+  }
+
+  /** The engine itself would never know that nobody waits any more. */
+  private CtrlHandler watching(Engine loaded) {
+    return new CtrlHandler() {
+      @Override
+      public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
+        return loaded.handle(request);
+      }
+
+      @Override
+      public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
+          throws IOException, InterruptedException {
+        cancelled = false;
+        watched = true;
+        try {
+          return loaded.handle(request, cancellable(watcher));
+        } finally {
+          watched = false;
+        }
+      }
+    };
+  }
+
+  private CtrlWatcher cancellable(CtrlWatcher watcher) {
+    return new CtrlWatcher() {
+      @Override
+      public void accept(CtrlProgress progress) {
+        watcher.accept(progress);
+      }
+
+      @Override
+      public boolean hasGivenUp() {
+        return cancelled || watcher.hasGivenUp();
+      }
+    };
+  }
+
+  @Override
+  public boolean cancel() {
+    cancelled = watched;
+    return watched;
   }
 
   /** Runs when a signal ends the machine. */

@@ -15,6 +15,7 @@ import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
 import org.jline.reader.UserInterruptException;
+import org.jline.reader.impl.DefaultHighlighter;
 import org.jline.terminal.Terminal;
 
 /** Reads lines from a terminal, with history and completion, until Ctrl-D or {@code exit}. */
@@ -24,6 +25,12 @@ final class InteractiveShell {
 
   private final ShellSession session;
   private final Terminal terminal;
+
+  /** An engine was there. */
+  private boolean seen;
+
+  /** It is not there any more. */
+  private boolean lost;
 
   InteractiveShell(ShellSession session, Terminal terminal) {
     this.session = session;
@@ -39,7 +46,7 @@ final class InteractiveShell {
       while (!session.isOver()) {
         List<String> words;
         try {
-          reader.readLine(prompt());
+          reader.readLine(prompt(live));
           words = reader.getParsedLine().words();
         } catch (UserInterruptException e) {
           continue;
@@ -54,9 +61,27 @@ final class InteractiveShell {
     return code;
   }
 
-  private String prompt() {
+  /** Says where the user stands, and what the engine does if that is not to serve. */
+  private String prompt(LiveValues live) {
     TreePath place = session.context().place();
-    return place.isRoot() ? "blksnap> " : "blksnap:" + place.text() + "> ";
+    return "blksnap" + state(live) + (place.isRoot() ? "" : ":" + place.text()) + "> ";
+  }
+
+  private String state(LiveValues live) {
+    if (session.link().isEmbedded()) {
+      return "[embedded]";
+    }
+    boolean there = live.isThere();
+    if (there && lost) {
+      terminal.writer().println("blksnap: an engine is there again");
+    } else if (!there && seen && !lost) {
+      terminal
+          .writer()
+          .println("blksnap: the engine went away; it is looked for again before each line");
+    }
+    seen |= there;
+    lost = seen && !there;
+    return there ? "" : "[not loaded]";
   }
 
   private LineReader reader(LiveValues live) throws IOException {
@@ -66,11 +91,17 @@ final class InteractiveShell {
         .appName("blksnap")
         .parser(ShellSession.parser())
         .completer(new LineCompleter(words))
+        .highlighter(
+            session.context().outPalette().enabled()
+                ? new LineHighlighter(session.tree().getCommandSpec())
+                : new DefaultHighlighter())
+        .variable(LineReader.SECONDARY_PROMPT_PATTERN, "> ")
         .variable(LineReader.HISTORY_FILE, history())
         .variable(LineReader.HISTORY_SIZE, HISTORY_LINES)
         .variable(LineReader.HISTORY_FILE_SIZE, HISTORY_LINES)
         .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true) // "!" is a character like others
         .option(LineReader.Option.HISTORY_IGNORE_DUPS, true)
+        .option(LineReader.Option.HISTORY_IGNORE_SPACE, true)
         .build();
   }
 

@@ -22,7 +22,8 @@ final class KeptLink implements EngineLink.Opener, Closeable {
   private final Directories directories;
   private final boolean embedded;
 
-  private Optional<EngineLink> link = Optional.empty();
+  /** Changed under the lock of this; read without it to cancel what is asked over it. */
+  private volatile Optional<EngineLink> link = Optional.empty();
 
   KeptLink(EngineLink.Opener opener, Directories directories, boolean embedded) {
     this.opener = opener;
@@ -44,6 +45,11 @@ final class KeptLink implements EngineLink.Opener, Closeable {
    */
   EngineLink second() throws IOException {
     return embedded ? new LineLink() : opener.open(directories, false);
+  }
+
+  /** Whether the engine is one of this process. */
+  boolean isEmbedded() {
+    return embedded;
   }
 
   private synchronized CtrlHandler engine() throws IOException, InterruptedException {
@@ -120,6 +126,12 @@ final class KeptLink implements EngineLink.Opener, Closeable {
         handler = Optional.of(asking(engine));
       }
       return handler.get();
+    }
+
+    @Override
+    public boolean cancel() throws IOException {
+      Optional<EngineLink> asked = link;
+      return asked.isPresent() && asked.get().cancel();
     }
 
     @Override

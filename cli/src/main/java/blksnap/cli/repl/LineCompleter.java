@@ -19,8 +19,9 @@ final class LineCompleter implements Completer {
     List<String> before = line.words().subList(0, line.wordIndex());
     String typed = line.word().substring(0, line.wordCursor());
     for (WordCompleter.Word word : words.complete(before, typed)) {
+      String description = word.description().isEmpty() ? null : word.description();
       candidates.add(
-          new Candidate(word.text(), word.shown(), null, null, null, null, word.finished()));
+          new Candidate(word.text(), word.shown(), null, description, null, null, word.finished()));
     }
   }
 }

@@ -1,6 +1,8 @@
 package blksnap.cli.repl;
 
 import blksnap.cli.command.EngineLink;
+import blksnap.cli.output.HumanSize;
+import blksnap.cli.output.Printable;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.status.StatusNode;
@@ -33,23 +35,44 @@ final class LiveValues implements Closeable {
     this.kept = kept;
   }
 
-  /** Names of the attached devices. */
-  List<String> devices() {
+  /**
+   * @param description what it is, for people
+   */
+  record Value(String name, String description) {}
+
+  /** Whether an engine answers. */
+  boolean isThere() {
+    return ask(new CtrlRequest.Version()) instanceof Answer;
+  }
+
+  /** The attached devices. */
+  List<Value> devices() {
     return ask(new CtrlRequest.Devices()) instanceof Answer(CtrlReply.DeviceList(var devices))
-        ? devices.stream().map(CtrlReply.DeviceEntry::name).toList()
+        ? devices.stream().map(LiveValues::value).toList()
         : List.of();
   }
 
-  /** Names and UUIDs of the snapshots. */
-  List<String> snapshots() {
-    var names = new ArrayList<String>();
+  private static Value value(CtrlReply.DeviceEntry device) {
+    String size = HumanSize.of(device.sizeBytes());
+    return new Value(device.name(), Printable.of(device.path()) + ", " + size);
+  }
+
+  /** The snapshots by name, and by UUID where that is another word. */
+  List<Value> snapshots() {
+    var values = new ArrayList<Value>();
     if (ask(new CtrlRequest.SnapshotList()) instanceof Answer(CtrlReply.Snapshots(var snapshots))) {
       for (CtrlReply.SnapshotEntry snapshot : snapshots) {
-        names.add(snapshot.name());
-        names.add(snapshot.id().toString());
+        String id = snapshot.id().toString();
+        String devices =
+            String.join(
+                " ", snapshot.devices().stream().map(CtrlReply.SnapshotDevice::device).toList());
+        values.add(new Value(snapshot.name(), snapshot.state() + " of " + devices));
+        if (!snapshot.name().equals(id)) {
+          values.add(new Value(id, snapshot.name()));
+        }
       }
     }
-    return names.stream().distinct().toList();
+    return values;
   }
 
   /** What is in a directory of the status tree; nothing when it is none. */

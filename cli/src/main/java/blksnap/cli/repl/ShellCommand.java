@@ -8,19 +8,23 @@ import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** Starts the shell on a terminal, or runs the lines that are piped in. */
 @Command(
     name = "shell",
     description = {
       "Start an interactive shell, or run the commands of a file or pipe.",
-      "It takes the same commands without the program's name, and also cd, ls, tree and pwd for "
-          + "the status tree and 'echo VALUE > NODE' to set a value.",
-      "Lines from a file or pipe are run until the first that fails."
+      "It takes the same commands without the program's name, and also cd, ls, tree and pwd for the"
+          + " status tree, 'echo VALUE > NODE' to set a value, and 'watch COMMAND' to repeat one.",
+      "Lines from a file or pipe are run until the first that fails, whose number is told. A text "
+          + "between quotes may have several lines."
     },
     footer = {
       "",
-      "Ctrl-C cancels the line or the waiting command, Ctrl-D leaves.",
+      "Tab completes, Ctrl-R searches the history, Ctrl-C cancels the line or the command, Ctrl-D "
+          + "leaves.",
+      "A line that begins with a blank is not kept in the history.",
       "",
       "Examples:",
       "  blksnap shell",
@@ -29,6 +33,11 @@ import picocli.CommandLine.Command;
 public final class ShellCommand implements Callable<Integer> {
   private final CommandContext context;
   private final Function<CommandContext, CommandLine> tree;
+
+  @Option(
+      names = "--keep-going",
+      description = "Run the lines behind one that fails, too; the exit code tells of it.")
+  private boolean keepGoing;
 
   /**
    * @param tree makes the tree of commands that the shell takes, for the shell's own context
@@ -42,7 +51,7 @@ public final class ShellCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     if (!context.environment().terminalIn()) {
       try (var session = new ShellSession(context, tree, context.out(), context.err())) {
-        return new ScriptShell(session, context.in(), context.err()).run();
+        return new ScriptShell(session, context.in(), context.err(), keepGoing).run();
       }
     }
     try (Terminal terminal = TerminalBuilder.builder().name("blksnap").system(true).build();

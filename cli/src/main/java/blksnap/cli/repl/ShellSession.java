@@ -4,9 +4,11 @@ import blksnap.cli.command.ColorMode;
 import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Defaults;
 import blksnap.cli.command.Directories;
+import blksnap.cli.command.Environment;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.List;
 import java.util.function.Function;
 import org.jline.reader.Parser;
@@ -18,15 +20,25 @@ import picocli.CommandLine;
  * is over.
  */
 final class ShellSession implements Closeable {
+  private final CommandContext outer;
+  private final Function<CommandContext, CommandLine> trees;
   private final CommandContext context;
   private final CommandLine tree;
   private final KeptLink kept;
+  private final Environment environment;
   private final Thread worker = Thread.currentThread();
 
   /** Guards {@link #running}: an interrupt must reach the command, and nothing behind it. */
   private final Object runningLock = new Object();
 
   private boolean running;
+
+  /** The engine was asked to give up what the running command wants. */
+  private boolean cancelling;
+
+  /** The running command was. */
+  private volatile boolean interrupted;
+
   private boolean over;
 
   /**
@@ -39,30 +51,62 @@ final class ShellSession implements Closeable {
       PrintWriter out,
       PrintWriter err)
       throws IOException {
+    this.outer = outer;
+    this.trees = trees;
     Directories directories = outer.directories();
     kept = new KeptLink(outer.opener(), directories, outer.options().embedded());
-    context =
-        new CommandContext(
-            outer
-                .environment()
-                .with(Directories.RUN_VARIABLE, directories.run().toString())
-                .with(Directories.STATE_VARIABLE, directories.state().toString()),
-            kept,
-            outer.in(),
-            out,
-            err,
-            new Defaults(
-                outer.format(),
-                outer.options().color().orElse(ColorMode.AUTO),
-                outer.debug(),
-                true));
-    tree = trees.apply(context);
+    environment =
+        outer
+            .environment()
+            .with(Directories.RUN_VARIABLE, directories.run().toString())
+            .with(Directories.STATE_VARIABLE, directories.state().toString());
+    context = context(environment, out, err);
+    tree = tree(context);
     tree.addSubcommand(new CdCommand(context));
-    tree.addSubcommand(new LsCommand(context));
-    tree.addSubcommand(new TreeCommand(context));
-    tree.addSubcommand(new PwdCommand(context));
     tree.addSubcommand(new EchoCommand(context));
     tree.addSubcommand(new ExitCommand(this));
+    var watch = new CommandLine(new WatchCommand(context, this));
+    watch.setStopAtPositional(true); // what stands behind the watched command's name is for it
+    tree.addSubcommand(watch);
+  }
+
+  private CommandContext context(Environment where, PrintWriter out, PrintWriter err) {
+    return new CommandContext(
+        where,
+        kept,
+        outer.in(),
+        out,
+        err,
+        new Defaults(
+            outer.format(), outer.options().color().orElse(ColorMode.AUTO), outer.debug(), true));
+  }
+
+  /** What a line may do that changes nothing of the session. */
+  private CommandLine tree(CommandContext of) {
+    CommandLine commands = trees.apply(of);
+    commands.addSubcommand(new LsCommand(of));
+    commands.addSubcommand(new TreeCommand(of));
+    commands.addSubcommand(new PwdCommand(of));
+    return commands;
+  }
+
+  /**
+   * Runs a line within the one that runs, and returns what it printed, also of what went wrong.
+   *
+   * @throws InterruptedException when the line that runs was interrupted meanwhile
+   */
+  String capture(List<String> words) throws IOException, InterruptedException {
+    var text = new StringWriter();
+    var writer = new PrintWriter(text);
+    try (CommandContext inner = context(environment.withoutInput(), writer, writer)) {
+      inner.moveTo(context.place());
+      var _ = tree(inner).execute(words.toArray(String[]::new));
+    }
+    if (interrupted) {
+      throw new InterruptedException("the watched command was interrupted");
+    }
+    writer.flush();
+    return text.toString();
   }
 
   /** Splits lines into words; quotes and backslashes work as in other shells. */
@@ -88,6 +132,8 @@ final class ShellSession implements Closeable {
   int execute(List<String> words) throws IOException {
     synchronized (runningLock) {
       running = true;
+      cancelling = false;
+      interrupted = false;
     }
     try {
       return tree.execute(words.toArray(String[]::new));
@@ -102,13 +148,26 @@ final class ShellSession implements Closeable {
     }
   }
 
-  /** Ends the command that runs now, if one does; from any thread. */
+  /**
+   * Ends the command that runs now, if one does; from any thread. What the engine has begun for it
+   * is given up and undone where that is possible; the second time nobody waits for that.
+   */
   void interrupt() {
     synchronized (runningLock) {
-      if (running) {
+      if (running && (cancelling || !cancel())) {
+        interrupted = true;
         worker.interrupt();
       }
     }
+  }
+
+  private boolean cancel() {
+    try {
+      cancelling = context.cancel();
+    } catch (IOException e) {
+      return false; // the engine is gone, and the command will say so
+    }
+    return cancelling;
   }
 
   /** Makes the line that runs the last one. */

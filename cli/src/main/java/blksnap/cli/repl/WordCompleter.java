@@ -2,6 +2,7 @@ package blksnap.cli.repl;
 
 import blksnap.cli.command.Labels;
 import blksnap.cli.command.TreePath;
+import blksnap.cli.output.Printable;
 import blksnap.param.Parameter;
 import blksnap.status.StatusNode;
 import java.io.IOException;
@@ -29,14 +30,22 @@ final class WordCompleter {
   /** Files offered at once; a larger directory needs more typing. */
   private static final int MAX_FILES = 1000;
 
+  /** Characters of a value of the status tree that are shown beside its name. */
+  private static final int MAX_SHOWN_VALUE = 40;
+
   /**
    * @param text replaces the word
    * @param shown what a list of them shows
    * @param finished whether the next word may begin behind it
+   * @param description what it means, for people; may be empty
    */
-  record Word(String text, String shown, boolean finished) {
+  record Word(String text, String shown, boolean finished, String description) {
     static Word of(String text) {
-      return new Word(text, text, true);
+      return of(text, "");
+    }
+
+    static Word of(String text, String description) {
+      return new Word(text, text, true, description);
     }
   }
 
@@ -82,18 +91,23 @@ final class WordCompleter {
       String name = typed.substring(0, equals);
       return Optional.ofNullable(spec.findOption(name)).stream()
           .flatMap(option -> values(option, typed.substring(equals + 1)).stream())
-          .map(word -> new Word(name + "=" + word.text(), word.shown(), word.finished()))
+          .map(word ->
+              new Word(name + "=" + word.text(), word.shown(), word.finished(), word.description()))
           .toList();
     }
     if (typed.startsWith("-")) {
       return matching(
           typed,
-          spec.options().stream().filter(o -> !o.hidden()).flatMap(o -> Arrays.stream(o.names())));
+          spec.options().stream()
+              .filter(option -> !option.hidden())
+              .flatMap(option ->
+                  Arrays.stream(option.names())
+                      .map(name -> Word.of(name, first(option.description())))));
     }
-    Stream<String> names =
+    Stream<Word> names =
         spec.subcommands().entrySet().stream()
             .filter(entry -> !entry.getValue().getCommandSpec().usageMessage().hidden())
-            .map(java.util.Map.Entry::getKey);
+            .map(entry -> Word.of(entry.getKey(), description(entry.getValue())));
     var found = new ArrayList<>(matching(typed, names));
     for (PositionalParamSpec position : spec.positionalParameters()) {
       if (position.index().contains(positionals)) {
@@ -103,17 +117,32 @@ final class WordCompleter {
     return found;
   }
 
+  private static String description(CommandLine command) {
+    return first(command.getCommandSpec().usageMessage().description());
+  }
+
+  /** The first sentence, without what picocli would fill in and without its end. */
+  private static String first(String[] lines) {
+    if (lines.length == 0 || lines[0].contains("$")) {
+      return "";
+    }
+    String line = lines[0].replace("%n", " ").replace("%%", "%");
+    int end = line.indexOf(". ");
+    String sentence = end < 0 ? line : line.substring(0, end);
+    return sentence.endsWith(".") ? sentence.substring(0, sentence.length() - 1) : sentence;
+  }
+
   private List<Word> values(ArgSpec arg, String typed) {
     if (arg.completionCandidates() != null) {
       var candidates = new ArrayList<String>();
       arg.completionCandidates().forEach(candidates::add);
       if (!candidates.isEmpty()) {
-        return matching(typed, candidates.stream());
+        return matching(typed, candidates.stream().map(Word::of));
       }
     }
     return switch (arg.paramLabel()) {
-      case Labels.DEVICE -> matching(typed, live.devices().stream());
-      case Labels.SNAPSHOT -> matching(typed, live.snapshots().stream());
+      case Labels.DEVICE -> matching(typed, words(live.devices()));
+      case Labels.SNAPSHOT -> matching(typed, words(live.snapshots()));
       case Labels.PARAMETER -> matching(typed, parameters());
       case Labels.ASSIGNMENT -> assignments(typed);
       case Labels.NODE -> nodes(typed);
@@ -122,15 +151,19 @@ final class WordCompleter {
     };
   }
 
-  private static Stream<String> parameters() {
-    return Arrays.stream(Parameter.values()).map(Parameter::key);
+  private static Stream<Word> words(List<LiveValues.Value> values) {
+    return values.stream().map(value -> Word.of(value.name(), value.description()));
+  }
+
+  private static Stream<Word> parameters() {
+    return Arrays.stream(Parameter.values())
+        .map(parameter -> Word.of(parameter.key(), parameter.description()));
   }
 
   private static List<Word> assignments(String typed) {
     return parameters()
-        .map(name -> name + "=")
-        .filter(text -> text.startsWith(typed))
-        .map(text -> new Word(text, text, false))
+        .map(word -> new Word(word.text() + "=", word.text() + "=", false, word.description()))
+        .filter(word -> word.text().startsWith(typed))
         .toList();
   }
 
@@ -142,10 +175,16 @@ final class WordCompleter {
       boolean inner = entry instanceof StatusNode.Directory;
       String shown = entry.name() + (inner ? "/" : "");
       if ((parent + shown).startsWith(typed)) {
-        found.add(new Word(parent + shown, shown, !inner));
+        String value =
+            entry instanceof StatusNode.Attribute attribute ? Printable.of(attribute.value()) : "";
+        found.add(new Word(parent + shown, shown, !inner, shortened(value)));
       }
     }
     return found;
+  }
+
+  private static String shortened(String value) {
+    return value.length() <= MAX_SHOWN_VALUE ? value : value.substring(0, MAX_SHOWN_VALUE) + "...";
   }
 
   private static List<Word> files(String typed) {
@@ -160,7 +199,7 @@ final class WordCompleter {
         if (wanted && found.size() < MAX_FILES) {
           boolean inner = Files.isDirectory(file);
           String shown = name + (inner ? "/" : "");
-          found.add(new Word(parent + shown, shown, !inner));
+          found.add(new Word(parent + shown, shown, !inner, ""));
         }
       }
     } catch (IOException | InvalidPathException e) {
@@ -169,7 +208,7 @@ final class WordCompleter {
     return found;
   }
 
-  private static List<Word> matching(String typed, Stream<String> texts) {
-    return texts.filter(text -> text.startsWith(typed)).map(Word::of).toList();
+  private static List<Word> matching(String typed, Stream<Word> words) {
+    return words.filter(word -> word.text().startsWith(typed)).toList();
   }
 }

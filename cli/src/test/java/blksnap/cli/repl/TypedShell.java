@@ -81,6 +81,13 @@ public final class TypedShell implements Closeable {
     return this;
   }
 
+  /** Starts the shell over an engine that stays. */
+  public static TypedShell open(
+      Environment environment, EngineLink link, Function<CommandContext, CommandLine> tree)
+      throws IOException {
+    return open(environment, (_, _) -> link, tree);
+  }
+
   /** Waits until the screen shows a text behind what was awaited before. */
   public TypedShell awaitText(String text) throws InterruptedException {
     screen.await(text, end);
