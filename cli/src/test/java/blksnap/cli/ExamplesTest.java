@@ -68,6 +68,19 @@ final class ExamplesTest {
     }
   }
 
+  @Test
+  void ofTheShellSucceedInAShell() throws IOException {
+    String lines = String.join("\n", Examples.code("cli/docs/shell.md")) + "\n";
+    var engine = new FakeEngine();
+    var run = CommandRun.of(engine, Environments.user(), lines, "shell");
+    assertThat(run.err()).isEmpty();
+    assertThat(run.code()).isZero();
+    assertThat(engine.requests())
+        .contains(
+            new CtrlRequest.Cat("/sys/block/vm1/cbt/dirty_blocks"),
+            new CtrlRequest.Echo("/sys/module/blksnap/parameters/chunk_maximum_in_cache", "64"));
+  }
+
   static Stream<Examples.Found> commands() throws IOException {
     return Examples.all().stream();
   }

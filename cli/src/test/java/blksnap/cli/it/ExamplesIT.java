@@ -44,7 +44,7 @@ final class ExamplesIT {
 
   /** From {@code load} to {@code unload}; what stands before builds the program or is a test. */
   private static List<String> byHand() throws Exception {
-    List<String> lines = Examples.readme();
+    List<String> lines = Examples.code("README.md");
     List<String> byHand =
         lines.subList(lines.indexOf("blksnap load"), lines.size()).stream()
             .filter(line -> !line.isBlank())

@@ -29,7 +29,7 @@ public final class Examples {
   /** All of them; the order of the files is that of their names. */
   public static List<Found> all() throws IOException {
     List<Found> all = new ArrayList<>();
-    for (String line : readme()) {
+    for (String line : code("README.md")) {
       all.addAll(commands("README.md", line));
     }
     try (Stream<Path> pages = Files.list(TOP.resolve("man"))) {
@@ -42,11 +42,11 @@ public final class Examples {
     return all;
   }
 
-  /** The lines of the README's code. */
-  public static List<String> readme() throws IOException {
+  /** The lines of the code in a document, whose path counts from the top. */
+  public static List<String> code(String document) throws IOException {
     List<String> lines = new ArrayList<>();
     boolean code = false;
-    for (String line : Files.readAllLines(TOP.resolve("README.md"))) {
+    for (String line : Files.readAllLines(TOP.resolve(document))) {
       if (line.startsWith("```")) {
         code = !code;
       } else if (code) {
