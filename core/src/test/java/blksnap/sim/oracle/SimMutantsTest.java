@@ -114,7 +114,7 @@ class SimMutantsTest {
             "return keep(offset, length, true);",
             "return full != null || keep(offset, length, true);")),
     CUT_OFF_WITHOUT_BEING_PRESERVED(
-        new Edit("tracker/TrackedDevice.java", "    preserveTail(newSizeBytes);\n", ""),
+        new Edit("tracker/TrackedDevice.java", "    preserveTail(newSizeBytes, course);\n", ""),
         new Edit(
             "tracker/TrackedDevice.java",
             "        new OldBlocks(chain).keepNow(at, Math.min(RequestPieces.MAX_BYTES, oldSize -"
