@@ -36,9 +36,7 @@ final class ImageAllocation {
     long end = offset + Math.min(length, MAX_ANSWER_BYTES);
     long deviceEnd = Math.min(end, chain.original().sizeBytes());
     List<Extent> device =
-        offset < deviceEnd
-            ? chain.original().allocation(offset, deviceEnd - offset, MAX_DEVICE_EXTENTS)
-            : List.of(new Extent(end - offset, false));
+        offset < deviceEnd ? ofDevice(offset, deviceEnd) : List.of(new Extent(end - offset, false));
     var holes = new Holes(offset, device);
     end = Math.min(end, Math.max(holes.end(), offset + 1));
     for (long at = offset; at < end && answer.size() <= maxExtents; ) {
@@ -56,6 +54,17 @@ final class ImageAllocation {
     }
     reader.requireGood(); // a block that could not be preserved may be a hole only since then
     return answer.size() > maxExtents ? answer.subList(0, maxExtents) : answer;
+  }
+
+  private List<Extent> ofDevice(long offset, long end) throws IOException {
+    try {
+      return chain.original().allocation(offset, end - offset, MAX_DEVICE_EXTENTS);
+    } catch (IndexOutOfBoundsException e) {
+      if (end <= chain.original().sizeBytes()) {
+        throw e;
+      }
+      return List.of(new Extent(end - offset, false)); // it shrank: what is gone is stored
+    }
   }
 
   private void find(long group) throws IOException {

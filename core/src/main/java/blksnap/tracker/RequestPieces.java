@@ -2,6 +2,7 @@ package blksnap.tracker;
 
 import blksnap.device.BlockDevice;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Cuts a long discard or write of zeroes into pieces that each pass the write gate, so that a take
@@ -18,6 +19,11 @@ final class RequestPieces {
     void run(long offset, long length) throws IOException;
   }
 
+  /** Tells where holes are. */
+  interface Layout {
+    List<BlockDevice.Extent> of(long offset, long length, int maxExtents) throws IOException;
+  }
+
   private RequestPieces() {}
 
   static void of(long offset, long length, Action action) throws IOException {
@@ -30,11 +36,10 @@ final class RequestPieces {
   }
 
   /** Leaves holes alone: they read as zeroes already, and nothing of them need be kept. */
-  static void ofData(BlockDevice device, long offset, long length, Action action)
-      throws IOException {
+  static void ofData(Layout layout, long offset, long length, Action action) throws IOException {
     long end = offset + length;
     for (long at = offset; at < end; ) {
-      for (BlockDevice.Extent extent : device.allocation(at, end - at, EXTENTS_PER_LOOK)) {
+      for (BlockDevice.Extent extent : layout.of(at, end - at, EXTENTS_PER_LOOK)) {
         long count = Math.min(extent.length(), end - at);
         if (!extent.hole()) {
           of(at, count, action);

@@ -152,8 +152,23 @@ public final class TrackedDevice implements BlockDevice {
 
   @Override
   public List<Extent> allocation(long offset, long length, int maxExtents) throws IOException {
-    requireInside(offset, length, Errno.EINVAL);
-    return original.allocation(offset, length, maxExtents);
+    return allocation(offset, length, maxExtents, Errno.EINVAL);
+  }
+
+  /** As who changes the device sees it. */
+  private List<Extent> layout(long offset, long length, int maxExtents) throws IOException {
+    return allocation(offset, length, maxExtents, Errno.ENOSPC);
+  }
+
+  private List<Extent> allocation(long offset, long length, int maxExtents, Errno beyond)
+      throws IOException {
+    requireInside(offset, length, beyond);
+    try {
+      return original.allocation(offset, length, maxExtents);
+    } catch (IndexOutOfBoundsException e) {
+      requireInside(offset, length, beyond); // it shrank since the look at its size
+      throw e;
+    }
   }
 
   /** A client that connected before the device shrank may ask for what is gone. */
@@ -202,7 +217,7 @@ public final class TrackedDevice implements BlockDevice {
     long start = stat.begin();
     try {
       RequestPieces.ofData(
-          original,
+          this::layout,
           offset,
           length,
           (at, count) -> change(at, count, () -> original.discard(at, count)));
@@ -221,7 +236,7 @@ public final class TrackedDevice implements BlockDevice {
       if (noHole) {
         RequestPieces.of(offset, length, zero);
       } else {
-        RequestPieces.ofData(original, offset, length, zero);
+        RequestPieces.ofData(this::layout, offset, length, zero);
       }
     } finally {
       stat.end(DeviceStat.Kind.DISCARD, length, start);
