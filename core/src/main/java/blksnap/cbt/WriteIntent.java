@@ -285,7 +285,8 @@ public final class WriteIntent implements Closeable {
   /**
    * Closes the regions that were not written since the last checkpoint and whose data was flushed,
    * after making {@code map} durable, and renews the lease of a device in use. Two syncs at most,
-   * and none when nothing was written or flushed since the last one.
+   * with the flush that {@link #flushDue} asks for, and none when nothing was written or flushed
+   * since the last one.
    *
    * @return whether regions are still open, so that another checkpoint is due
    */
@@ -293,26 +294,29 @@ public final class WriteIntent implements Closeable {
     List<Integer> rested = new ArrayList<>();
     lock.lock();
     try {
+      flushDue = false;
       if (notClosed == 0 && goodCount == endedCount) {
         return false;
       }
       boolean used = goodCount < endedCount;
-      flushDue = false;
       for (int region = 0; region < states.length; region++) {
         if (states[region] == OPEN) {
           if ((byte) BYTES.getAndSet(touched, region, (byte) 0) != 0) {
             used = true;
             rests[region] = 0;
           } else if (unflushed.isClean(region)) {
+            rests[region] = 0;
             rested.add(region);
             BYTES.setVolatile(states, region, CLOSED);
             notClosed--;
-          } else if (++rests[region] >= CHECKPOINTS_TO_FLUSH) {
-            rests[region] = 0; // should the flush fail, the next one is tried later
+          } else if (rests[region] + 1 < CHECKPOINTS_TO_FLUSH) {
+            rests[region]++;
+          } else {
             flushDue = true;
           }
         }
       }
+      flushDue &= rested.isEmpty(); // a checkpoint makes two syncs at the most
       if (rested.isEmpty()) {
         if (used) {
           awaitSync();
