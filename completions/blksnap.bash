@@ -18,7 +18,7 @@ _blksnap_options() {
     'cbt map') reply=(--raw --since --until) ;;
     'cbt show') reply=(--since --svg) ;;
     'demo') reply=(--disk --keep --size) ;;
-    'dmesg') reply=(--follow -w) ;;
+    'dmesg') reply=(--decode --follow --level -l -w -x) ;;
     'load') reply=(--config --foreground --tcp) ;;
     'resize') reply=(--force --reconnect -f) ;;
     'shell') reply=(--keep-going) ;;
@@ -47,6 +47,7 @@ _blksnap_value() {
     'cbt show --svg') kind=file ;;
     'demo --disk') kind=file ;;
     'demo --size') kind=other ;;
+    'dmesg -l'|'dmesg --level') kind=words reply=(error warning info debug) ;;
     'load --config') kind=file ;;
     'load --tcp') kind=other ;;
     'snapshot append-storage --range') kind=other ;;

@@ -81,7 +81,7 @@ final class CommandTreeTest {
 
                 Common options:
                       --color=WHEN      Use of colour: auto, always, never; auto also heeds NO_COLOR.
-                      --debug           Print stack traces of what goes wrong.
+                      --debug           Print the exchange with the engine, and stack traces.
                       --embedded        Run an engine inside this process, for this one command.
                   -h, --help            Show help and exit.
                   -o, --output=FORMAT   Form of the output: table, json, plain.

@@ -50,8 +50,8 @@ final class GoldenTest {
           Map.entry("cat", List.of("cat /sys/module/blksnap/parameters/chunk_minimum_shift")),
           Map.entry("cbt info", List.of("cbt info vm1")),
           Map.entry("cbt map", List.of("cbt map vm1 --since 3", "cbt map vm1 --raw %DIR%/map")),
-          Map.entry("cbt mark", List.of("cbt mark vm1 0:8")),
           Map.entry("cbt show", List.of("cbt show vm1", "cbt show vm1 --since 3")),
+          Map.entry("cbt mark", List.of("cbt mark vm1 0:8")),
           Map.entry("detach", List.of("detach vm1", "detach -d /srv/vm1.img")),
           Map.entry("devices", List.of("devices")),
           Map.entry("dmesg", List.of("dmesg")),
@@ -76,8 +76,14 @@ final class GoldenTest {
               "snapshot take", List.of("snapshot take monday", "snapshot take monday --post true")),
           Map.entry("snapshot wait", List.of("snapshot wait monday")),
           Map.entry("snapshot watch", List.of("snapshot watch monday")),
-          Map.entry("status", List.of("status", "status /sys/block", "status --json")),
-          Map.entry("top", List.of("top -n 1")),
+          Map.entry(
+              "status",
+              List.of(
+                  "status",
+                  "status /sys/block",
+                  "status --json",
+                  "status /sys/block --watch=0.1 -n 2")),
+          Map.entry("top", List.of("top -n 1 -i 0.1")),
           Map.entry("unload", List.of("unload")),
           Map.entry(
               "markdirtyblock",

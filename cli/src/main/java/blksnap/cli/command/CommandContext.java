@@ -10,6 +10,7 @@ import blksnap.cli.output.OutputFormat;
 import blksnap.cli.output.OutputPrinter;
 import blksnap.cli.output.Palette;
 import blksnap.cli.output.PlainPrinter;
+import blksnap.cli.output.Printable;
 import blksnap.cli.output.TablePrinter;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlReply;
@@ -28,6 +29,9 @@ import org.jline.terminal.Terminal;
  * status tree, and where it prints. One for a process, or for a shell's whole session. One thread.
  */
 public final class CommandContext implements Closeable {
+  /** Characters of a line of the protocol that are shown. */
+  private static final int MAX_SHOWN_LINE = 4096;
+
   private final Environment environment;
   private final EngineLink.Opener opener;
   private final InputStream in;
@@ -94,7 +98,7 @@ public final class CommandContext implements Closeable {
     return options.color().orElse(defaults.color());
   }
 
-  /** Whether stack traces are wanted. */
+  /** Whether stack traces and the exchange with the engine are wanted. */
   public boolean debug() {
     return options.debug() || defaults.debug();
   }
@@ -223,7 +227,9 @@ public final class CommandContext implements Closeable {
 
   private CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
     if (link.isEmpty()) {
-      link = Optional.of(opener.open(directories(), options.embedded()));
+      EngineLink opened = opener.open(directories(), options.embedded());
+      link = Optional.of(opened);
+      opened.trace(debug() ? Optional.of(this::showExchange) : Optional.empty());
     }
     CtrlHandler engine = link.get().engine();
     if (!isLengthy(request)) {
@@ -247,18 +253,22 @@ public final class CommandContext implements Closeable {
     return cancellable && asked.isPresent() && asked.get().cancel();
   }
 
+  private void showExchange(String line) {
+    String shown =
+        line.length() <= MAX_SHOWN_LINE
+            ? line
+            : line.substring(0, MAX_SHOWN_LINE) + "... (" + line.length() + " characters)";
+    err.println(Printable.of(shown));
+  }
+
   /**
    * Whether it may last long enough for somebody to want to know how far it is, or to cancel it.
    */
   private static boolean isLengthy(CtrlRequest request) {
-    return switch (request) {
-      case CtrlRequest.SnapshotCreate _,
-          CtrlRequest.SnapshotTake _,
-          CtrlRequest.SnapshotDestroy _,
-          CtrlRequest.Resize _ ->
-          true;
-      default -> false;
-    };
+    return request instanceof CtrlRequest.SnapshotCreate // a switch costs every start some time
+        || request instanceof CtrlRequest.SnapshotTake
+        || request instanceof CtrlRequest.SnapshotDestroy
+        || request instanceof CtrlRequest.Resize;
   }
 
   /** Whether whoever read the output has gone; a command that prints for ever ends then. */

@@ -50,7 +50,7 @@ public final class CommonOptions {
   @Option(
       names = "--debug",
       scope = ScopeType.INHERIT,
-      description = "Print stack traces of what goes wrong.")
+      description = "Print the exchange with the engine, and stack traces.")
   private boolean debug;
 
   @Option(

@@ -3,6 +3,8 @@ package blksnap.cli.command;
 import blksnap.ctrl.CtrlHandler;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** The way to an engine: its control socket, or an engine in this process. One thread at a time. */
 public interface EngineLink extends Closeable {
@@ -22,6 +24,14 @@ public interface EngineLink extends Closeable {
   default boolean cancel() throws IOException {
     return false;
   }
+
+  /**
+   * Shows from now on what is asked and answered.
+   *
+   * @param trace sees requests behind {@code "--> "} and answers behind {@code "<-- "}; empty: no
+   *     longer
+   */
+  default void trace(Optional<Consumer<String>> trace) throws IOException {}
 
   /** Makes links for the directories and the way that a command line asks for. */
   @FunctionalInterface

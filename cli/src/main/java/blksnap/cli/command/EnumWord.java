@@ -3,6 +3,7 @@ package blksnap.cli.command;
 import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlRequest.Cache;
 import blksnap.ctrl.CtrlRequest.Durability;
+import blksnap.log.LogRing;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -76,6 +77,22 @@ public final class EnumWord {
 
     Caches() {
       super(words(Cache.values()));
+    }
+  }
+
+  static final class ToLevel implements ITypeConverter<LogRing.Level> {
+    @Override
+    public LogRing.Level convert(String text) {
+      return parse(text, LogRing.Level.values());
+    }
+  }
+
+  /** What completion offers. */
+  static final class Levels extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    Levels() {
+      super(words(LogRing.Level.values()));
     }
   }
 }

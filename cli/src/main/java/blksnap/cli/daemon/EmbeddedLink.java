@@ -4,6 +4,7 @@ import blksnap.cli.command.Directories;
 import blksnap.cli.command.EngineLink;
 import blksnap.cli.output.Failure;
 import blksnap.cli.output.Palette;
+import blksnap.ctrl.CtrlCodec;
 import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlProgress;
 import blksnap.ctrl.CtrlReply;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 
 /**
  * An engine inside this process: loaded at the first request, ended in order by {@link #close} or a
@@ -31,6 +33,8 @@ public final class EmbeddedLink implements EngineLink {
   private volatile boolean watched;
 
   private volatile boolean cancelled;
+
+  private Optional<Consumer<String>> trace = Optional.empty();
 
   public EmbeddedLink(Directories directories) {
     this.directories = directories;
@@ -62,7 +66,10 @@ public final class EmbeddedLink implements EngineLink {
     return new CtrlHandler() {
       @Override
       public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
-        return loaded.handle(request);
+        trace.ifPresent(out -> out.accept("--> " + request));
+        CtrlReply reply = loaded.handle(request);
+        trace.ifPresent(out -> out.accept("<-- " + CtrlCodec.json(reply)));
+        return reply;
       }
 
       @Override
@@ -71,7 +78,10 @@ public final class EmbeddedLink implements EngineLink {
         cancelled = false;
         watched = true;
         try {
-          return loaded.handle(request, cancellable(watcher));
+          trace.ifPresent(out -> out.accept("--> " + request));
+          CtrlReply reply = loaded.handle(request, cancellable(watcher));
+          trace.ifPresent(out -> out.accept("<-- " + CtrlCodec.json(reply)));
+          return reply;
         } finally {
           watched = false;
         }
@@ -91,6 +101,11 @@ public final class EmbeddedLink implements EngineLink {
         return cancelled || watcher.hasGivenUp();
       }
     };
+  }
+
+  @Override
+  public void trace(Optional<Consumer<String>> wanted) {
+    trace = wanted;
   }
 
   @Override

@@ -11,6 +11,7 @@ import blksnap.error.Errno;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * One way to the engine for many lines. Before each line it is tried, and opened anew when the
@@ -52,12 +53,18 @@ final class KeptLink implements EngineLink.Opener, Closeable {
     return embedded;
   }
 
-  private synchronized CtrlHandler engine() throws IOException, InterruptedException {
+  private synchronized CtrlHandler engine(Optional<Consumer<String>> trace)
+      throws IOException, InterruptedException {
+    if (link.isPresent()) {
+      link.get().trace(trace);
+    }
     if (link.isPresent() && !embedded && !answers(link.get())) {
       close();
     }
     if (link.isEmpty()) {
-      link = Optional.of(opener.open(directories, embedded));
+      EngineLink opened = opener.open(directories, embedded);
+      opened.trace(trace);
+      link = Optional.of(opened);
     }
     return link.get().engine();
   }
@@ -118,11 +125,17 @@ final class KeptLink implements EngineLink.Opener, Closeable {
   /** The kept way, as one line sees it: found good at the first request, left open at the end. */
   private final class LineLink implements EngineLink {
     private Optional<CtrlHandler> handler = Optional.empty();
+    private Optional<Consumer<String>> trace = Optional.empty();
+
+    @Override
+    public void trace(Optional<Consumer<String>> wanted) {
+      trace = wanted;
+    }
 
     @Override
     public CtrlHandler engine() throws IOException, InterruptedException {
       if (handler.isEmpty()) {
-        CtrlHandler engine = KeptLink.this.engine();
+        CtrlHandler engine = KeptLink.this.engine(trace);
         handler = Optional.of(asking(engine));
       }
       return handler.get();
