@@ -25,10 +25,13 @@ public final class Main {
     var out = writer(FileDescriptor.out, false);
     var err = writer(FileDescriptor.err, true);
     InputStream in = new FileInputStream(FileDescriptor.in);
-    EngineLink.Opener opener =
-        (directories, embedded) ->
-            embedded ? new EmbeddedLink(directories) : new SocketLink(directories.ctrlSocket());
-    System.exit(run(args, Environment.ofProcess(), opener, in, out, err));
+    System.exit(run(args, Environment.ofProcess(), opener(), in, out, err));
+  }
+
+  /** The ways to an engine that there are. */
+  static EngineLink.Opener opener() {
+    return (directories, embedded) ->
+        embedded ? new EmbeddedLink(directories) : new SocketLink(directories.ctrlSocket());
   }
 
   /** Runs one line; what it prints is flushed when this returns. */
