@@ -77,8 +77,11 @@ final class DiskOperator {
     while (disk.requests > 0) {
       scene.sleep(1);
     }
-    if (scene.random.nextInt(2) == 0) {
-      new Others(scene).change(disk, scene.faults.injected() == 0);
+    boolean clean = scene.faults.injected() == 0;
+    boolean seen =
+        clean || !scene.machine.isDisk(Scene.path(disk.name)); // though power be cut next
+    if (seen && scene.random.nextInt(2) == 0) {
+      new Others(scene).change(disk, clean);
     }
     TrackerTable trackers = scene.engine().trackers;
     try {

@@ -28,6 +28,12 @@ public final class SimRun {
   private @Nullable Throwable failure;
   private long choices = 1;
 
+  /**
+   * Whether the next engine must come up: a block device was changed after a kill, and the counter
+   * that tells of it does not outlive the machine.
+   */
+  private boolean mustLoad;
+
   /** Whether the engine of this life has closed everything in order. */
   private boolean closed;
 
@@ -76,10 +82,12 @@ public final class SimRun {
             ? scene.machine.calls() + (1L << scene.random.nextInt(11)) + scene.random.nextInt(50)
             : Long.MAX_VALUE;
     if (early && !inACall) {
-      scheduler.stopAfter(scene.random.nextLong(1L << (8 + scene.random.nextInt(9))));
+      long steps = scene.random.nextLong(1L << (8 + scene.random.nextInt(9)));
+      scheduler.stopAfter(mustLoad ? Long.MAX_VALUE : steps);
     }
     scene.machine.onCall(() -> {
-      if (scene.machine.calls() >= stopAt && !scheduler.isStopped()) {
+      boolean mayStop = scene.engine != null || !mustLoad;
+      if (scene.machine.calls() >= stopAt && mayStop && !scheduler.isStopped()) {
         scene.tell("stopped in a call of " + Thread.currentThread().getName());
         scheduler.stop();
       }
@@ -244,6 +252,7 @@ public final class SimRun {
   private void over(End end) {
     boolean cut = end == End.CUT || end == End.UNLOAD_AND_CUT;
     scene.tell("end of a life: " + end);
+    mustLoad = false;
     scene.takes.forEach(take -> {
       if (take.isUnderWay()) {
         take.end(scene.clock);
@@ -270,6 +279,7 @@ public final class SimRun {
       }
       if (scene.random.nextInt(8) == 0) {
         new Others(scene).change(disk, closed);
+        mustLoad |= !closed && scene.machine.isDisk(Scene.path(disk.name));
         mayBreak(disk);
       }
     }
