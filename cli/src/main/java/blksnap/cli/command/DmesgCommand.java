@@ -17,7 +17,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "dmesg",
     description = {
-      "Print the engine's log; in brackets stand the seconds since load.",
+      "Print the engine's log.",
+      "In brackets stand the seconds since load.",
       "With -o plain: seconds since load, level and text, between tabs."
     },
     footer = {
