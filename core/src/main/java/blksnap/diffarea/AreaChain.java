@@ -101,7 +101,9 @@ public final class AreaChain {
   public FullPolicy fullPolicy() {
     FullPolicy policy = FullPolicy.BREAK;
     for (DiffArea area : areas) {
-      if (!area.isRetired() && !area.isCorrupt()) {
+      // One that is about to retire still preserves; what it has no room for, the next one may
+      // have.
+      if (!area.isRetired() && (!area.isCorrupt() || area.isCondemned())) {
         policy = policy.orLonger(area.fullPolicy());
       }
     }

@@ -20,6 +20,7 @@ import java.util.UUID;
  * @param contentId stays while every change of the content came through us; an area of another one
  *     is corrupt
  * @param sample checksum of its {@link ContentSample}, when it was closed in order
+ * @param resizing the size that it is being given; empty while it keeps its size
  */
 record DeviceRecord(
     String path,
@@ -31,6 +32,7 @@ record DeviceRecord(
     UUID bootId,
     UUID contentId,
     OptionalLong sample,
+    OptionalLong resizing,
     Stamps stamps) {
 
   /**
@@ -65,6 +67,11 @@ record DeviceRecord(
       return rdevice != 0;
     }
 
+    Stamps withSize(long bytes) {
+      return new Stamps(
+          device, inode, bornNanos, rdevice, disk, bytes, modifiedNanos, changedNanos);
+    }
+
     /**
      * The same file or device, whatever was written to it. The number of a device may be another
      * one after the machine has restarted; then a file is known by when it was made, and a disk by
@@ -97,17 +104,41 @@ record DeviceRecord(
         bootId,
         contentId,
         inOrder ? sampled : OptionalLong.empty(),
+        OptionalLong.empty(),
         now);
   }
 
   DeviceRecord withContent(UUID id) {
     return new DeviceRecord(
-        path, readOnly, direct, attached, clean, mapLost, bootId, id, sample, stamps);
+        path, readOnly, direct, attached, clean, mapLost, bootId, id, sample, resizing, stamps);
   }
 
   DeviceRecord withLostMap() {
     return new DeviceRecord(
-        path, readOnly, direct, attached, clean, true, bootId, contentId, sample, stamps);
+        path, readOnly, direct, attached, clean, true, bootId, contentId, sample, resizing, stamps);
+  }
+
+  /** As it is remembered while its size changes; empty: no longer. */
+  DeviceRecord withResizing(OptionalLong to) {
+    return new DeviceRecord(
+        path, readOnly, direct, attached, clean, mapLost, bootId, contentId, sample, to, stamps);
+  }
+
+  /** As it would have been remembered had the change of its size come to its end. */
+  DeviceRecord resized() {
+    Stamps now = stamps.withSize(resizing.orElse(stamps.sizeBytes));
+    return new DeviceRecord(
+        path,
+        readOnly,
+        direct,
+        attached,
+        clean,
+        mapLost,
+        bootId,
+        contentId,
+        sample,
+        OptionalLong.empty(),
+        now);
   }
 
   Fields toFields() {
@@ -121,6 +152,7 @@ record DeviceRecord(
         .put("boot_id", bootId.toString())
         .put("content_id", contentId.toString())
         .put("sample", sample)
+        .put("resizing", resizing)
         .put("device", stamps.device)
         .put("inode", stamps.inode)
         .put("born_ns", stamps.bornNanos)
@@ -145,6 +177,7 @@ record DeviceRecord(
         fields.uuid("boot_id"),
         fields.uuid("content_id"),
         fields.optionalNumber("sample"),
+        fields.optionalNumber("resizing"),
         new Stamps(
             fields.number("device"),
             fields.number("inode"),

@@ -32,15 +32,6 @@ final class OldBlocks {
    *     and then another try
    */
   boolean keep(long offset, long length) {
-    return keep(offset, length, true);
-  }
-
-  /** As {@link #keep}, without waiting. */
-  void keepNow(long offset, long length) {
-    keep(offset, length, false);
-  }
-
-  private boolean keep(long offset, long length, boolean patient) {
     Optional<DiffArea> newest = chain.preserver();
     if (newest.isEmpty()) {
       return true;
@@ -52,7 +43,7 @@ final class OldBlocks {
           e instanceof BlkSnapException refused
               ? refused.errno()
               : e instanceof OutOfMemoryError ? Errno.ENOMEM : Errno.EIO;
-      if (patient && cause == Errno.ENOSPC && mayWait()) {
+      if (cause == Errno.ENOSPC && mayWait()) {
         full = newest.get();
         return false;
       }

@@ -449,8 +449,12 @@ public final class TrackedDevice implements BlockDevice {
     }
   }
 
-  /** Preserves what is about to be cut off, while others go on; waits for room like a write. */
-  private void preserveTail(long newSizeBytes, Course course) throws BlkSnapException {
+  /**
+   * Preserves what is about to be cut off, while others go on; waits for room like a write.
+   *
+   * @throws BlkSnapException what ends the course, {@code ESHUTDOWN} when the device goes
+   */
+  void preserveTail(long newSizeBytes, Course course) throws IOException {
     long tail = original.sizeBytes() - newSizeBytes;
     for (long at = newSizeBytes; at < original.sizeBytes(); at += RequestPieces.MAX_BYTES) {
       var keeping = new OldBlocks(chain);
@@ -458,6 +462,7 @@ public final class TrackedDevice implements BlockDevice {
         course.at("preserving bytes", at - newSizeBytes, tail);
         gate.enter();
         try {
+          requireUnsealed();
           if (keeping.keep(at, Math.min(RequestPieces.MAX_BYTES, original.sizeBytes() - at))) {
             break;
           }
@@ -467,50 +472,87 @@ public final class TrackedDevice implements BlockDevice {
         keeping.awaitRoom();
       }
     }
+    if (!readOnly()) {
+      original.flush(); // most of what a resize has to make durable
+    }
   }
 
   /**
-   * Changes the size of the device and of its map. What is cut off is preserved first, most of it
-   * before the gate is closed; until then the course may end it, and nothing but the room is used.
+   * Changes the size of the device and of its map. What is cut off is to be preserved first, by
+   * {@link #preserveTail}; what was taken or written since is here, with the gate closed.
    *
    * @param resizing makes the map for the new size; called with the gate closed
+   * @return false when there was no room for that, and nothing is changed
    */
-  void resize(long newSizeBytes, Resizing resizing, Course course) throws IOException {
-    preserveTail(newSizeBytes, course);
+  boolean resize(long newSizeBytes, Resizing resizing) throws IOException {
     checkpointLock.lock();
     gate.close();
     try {
-      long oldSize = original.sizeBytes();
-      for (long at = newSizeBytes; at < oldSize; at += RequestPieces.MAX_BYTES) {
-        new OldBlocks(chain).keepNow(at, Math.min(RequestPieces.MAX_BYTES, oldSize - at));
+      boolean held = holdsTail(newSizeBytes);
+      if (held) {
+        exchange(newSizeBytes, resizing);
       }
-      Tracking next = resizing.make(tracking, newSizeBytes);
-      boolean resized = false;
-      try {
-        original.resize(newSizeBytes);
-        resized = true;
-      } finally {
-        (resized ? tracking : next).intent.close();
-        (resized ? tracking : next).map.close();
-      }
-      tracking = next;
-      largestBytes = Math.max(largestBytes, newSizeBytes);
-      resizing.commit(); // until then a restart finds a map of another size, and begins a new
-      // generation
+      return held;
     } finally {
       gate.open();
       checkpointLock.unlock();
     }
   }
 
+  /** With the gate closed; false when there is no room and a snapshot asks to wait for it. */
+  private boolean holdsTail(long newSizeBytes) {
+    long end = original.sizeBytes();
+    for (long at = newSizeBytes; at < end; at += RequestPieces.MAX_BYTES) {
+      if (!new OldBlocks(chain).keep(at, Math.min(RequestPieces.MAX_BYTES, end - at))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** With the gate closed: the new map, then the new size, durable, which the map is ready for. */
+  private void exchange(long newSizeBytes, Resizing resizing) throws IOException {
+    Tracking next = resizing.make(tracking, newSizeBytes);
+    boolean resized = false;
+    try {
+      // Changes the file's times, and is ours.
+      next.map.stamps().begin(newSizeBytes - 1, 1, clock.millis());
+      original.resize(newSizeBytes);
+      resized = true;
+    } finally {
+      Tracking left = resized ? tracking : next;
+      left.intent.close();
+      left.map.close();
+      if (!resized) {
+        resizing.abandon();
+      }
+    }
+    tracking = next;
+    largestBytes = Math.max(largestBytes, newSizeBytes);
+    try {
+      if (!readOnly()) {
+        original.flush(); // or a power loss would give the file its old size, and the map not
+      }
+    } finally {
+      next.map.stamps().end(newSizeBytes - 1, 1, clock.millis());
+      resizing.commit();
+    }
+  }
+
   /**
    * Makes the map and intent record of a device whose size changes, and puts them in place of the
-   * old ones.
+   * old ones. If the engine dies in between, the next attach goes by the size that it finds: it
+   * goes on with the old map, or finishes what {@link #commit} does.
    */
   interface Resizing {
+    /** Makes them, durable, and remembers which size the device is about to have. */
     Tracking make(Tracking before, long newSizeBytes) throws IOException;
 
+    /** The device has the new size, durably. */
     void commit() throws IOException;
+
+    /** The device keeps its size. */
+    void abandon();
   }
 
   private void requireMap() throws BlkSnapException {

@@ -23,6 +23,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -32,6 +33,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * change map) and {@code intent} (its write-intent record). Used by one thread at a time.
  */
 final class TrackerStore {
+  /** A change map and its write-intent record; the latter is exchanged first. */
+  private static final List<String> MAPS = List.of("intent", "cbt");
+
   private final Path directory;
   private final Parameters parameters;
   private final InstantSource clock;
@@ -104,15 +108,19 @@ final class TrackerStore {
       throws IOException {
     Path home = directory.resolve(name);
     Directories.make(home);
-    for (String file : List.of("device", "cbt", "intent")) {
-      Files.deleteIfExists(home.resolve(file + StateFile.UNFINISHED)); // a kill came before
-    }
+    Files.deleteIfExists(home.resolve("device" + StateFile.UNFINISHED)); // a kill came before
     Optional<DeviceRecord> before;
     try {
       before = record(name).filter(record -> record.path().equals(fresh.path()));
     } catch (BlkSnapException e) {
       log.warning("device " + name + ": " + e.sentence());
       before = Optional.empty();
+    }
+    if (before.isPresent()) {
+      before = Optional.of(finishResize(name, before.get(), fresh.stamps().sizeBytes()));
+    }
+    for (String file : MAPS) {
+      Files.deleteIfExists(home.resolve(file + StateFile.UNFINISHED)); // likewise
     }
     Opened opened =
         before.isPresent()
@@ -132,6 +140,29 @@ final class TrackerStore {
         opened.tracking().map().close();
       }
     }
+  }
+
+  /** If the engine died while it resized the device: it did, or did not, as the size shows. */
+  private DeviceRecord finishResize(String name, DeviceRecord before, long sizeBytes)
+      throws IOException {
+    OptionalLong to = before.resizing();
+    if (to.isEmpty() || to.getAsLong() != sizeBytes) {
+      return before;
+    }
+    commitMaps(directory.resolve(name));
+    log.info("device " + name + ": its resize to " + sizeBytes + " bytes is finished");
+    return before.resized();
+  }
+
+  /** Puts the new map and its record in place, as far as that is still to be done. */
+  private static void commitMaps(Path home) throws IOException {
+    for (String file : MAPS) {
+      Path made = home.resolve(file + StateFile.UNFINISHED);
+      if (Files.exists(made)) {
+        Files.move(made, home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+      }
+    }
+    Directories.sync(home);
   }
 
   /**
@@ -276,6 +307,7 @@ final class TrackerStore {
             next.intent().open(range.offset(), inside);
           }
         }
+        next.intent().open(newSizeBytes - 1, 1); // that the file is changed now is in its lease
         CbtGeometry old = before.map().geometry();
         if (next.map().geometry().blockShift() == old.blockShift()
             && newSizeBytes > old.capacityBytes()) {
@@ -283,18 +315,31 @@ final class TrackerStore {
           next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());
           next.map().force();
         }
+        remember(OptionalLong.of(newSizeBytes));
         return next;
+      }
+
+      private void remember(OptionalLong size) throws IOException {
+        Optional<DeviceRecord> record = record(name);
+        if (record.isEmpty()) {
+          throw unknown(name);
+        }
+        save(name, record.get().withResizing(size));
       }
 
       @Override
       public void commit() throws IOException {
-        for (String file : List.of("intent", "cbt")) {
-          Files.move(
-              home.resolve(file + StateFile.UNFINISHED),
-              home.resolve(file),
-              StandardCopyOption.REPLACE_EXISTING);
+        commitMaps(home);
+      }
+
+      @Override
+      public void abandon() {
+        try {
+          remember(OptionalLong.empty());
+        } catch (IOException e) {
+          log.warning(
+              "device " + name + ": that it keeps its size is not stored: " + e.getMessage());
         }
-        Directories.sync(home);
       }
     };
   }

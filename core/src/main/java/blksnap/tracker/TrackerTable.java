@@ -230,6 +230,7 @@ public final class TrackerTable implements Closeable {
               store.bootId(),
               UUID.randomUUID(),
               OptionalLong.empty(),
+              OptionalLong.empty(),
               Stamps.of(original));
       TrackerStore.Opened tracked =
           store.open(name, record, keepContent, () -> ContentSample.of(original));
@@ -355,47 +356,75 @@ public final class TrackerTable implements Closeable {
   /** The same, watched: the course may end it while what is cut off is preserved. */
   public Resized resize(String name, OptionalLong wanted, boolean force, Course course)
       throws IOException {
-    changeLock.lock();
-    try {
-      Attached device = find(name);
-      lookAtSize(device); // what others cut off is lost, though it may be filled with zeroes again
-      long oldSize = device.device().sizeBytes();
-      long present = oldSize + device.original().surplusBytes();
-      long size = wanted.orElse(present);
-      if (size <= 0 || size % SectorRange.SECTOR_BYTES != 0) {
-        throw new BlkSnapException(
-            Errno.EINVAL,
-            "device " + name + " cannot have " + size + " bytes: not a positive multiple of 512");
-      }
-      if (size < Math.min(oldSize, present) && !force) {
-        throw new BlkSnapException(
-                Errno.EINVAL,
-                "device "
-                    + name
-                    + " has "
-                    + present
-                    + " bytes: with "
-                    + size
-                    + " its end is cut off, and what is there is lost")
-            .withHint("--force does it");
-      }
-      if (size != oldSize || size != present) {
-        device.device().resize(size, store.resizing(name), course);
-        if (!device.original().readOnly()) {
-          device.original().sync(); // a file that a power loss gives its old size is another one
+    OptionalLong preserved = OptionalLong.empty();
+    while (true) {
+      TrackedDevice device;
+      changeLock.lock();
+      try {
+        Attached found = find(name);
+        Resized sizes = judge(found, wanted, force);
+        device = found.device();
+        boolean same = sizes.newBytes == sizes.oldBytes && found.original().surplusBytes() == 0;
+        boolean ready = preserved.equals(OptionalLong.of(sizes.newBytes));
+        if (same || (ready && resize(found, sizes))) {
+          return sizes;
         }
-        toldSizes.remove(name);
-        store.save(name, record(device));
-        if (device.device().mapLost()) {
-          rememberLostMap(name); // it may have been lost while the record was made
-        }
-        observe(device);
-        log.info("device " + name + ": resized from " + oldSize + " to " + size + " bytes");
+        preserved = OptionalLong.of(sizes.newBytes);
+      } finally {
+        changeLock.unlock();
       }
-      return new Resized(oldSize, size);
-    } finally {
-      changeLock.unlock();
+      device.preserveTail(preserved.getAsLong(), course); // waits, so not under the lock
     }
+  }
+
+  /** The sizes of the device now and as it is wanted. */
+  @GuardedBy("changeLock")
+  private Resized judge(Attached device, OptionalLong wanted, boolean force)
+      throws BlkSnapException {
+    lookAtSize(device); // what others cut off is lost, though it may be filled with zeroes again
+    String name = device.name();
+    long oldSize = device.device().sizeBytes();
+    long present = oldSize + device.original().surplusBytes();
+    long size = wanted.orElse(present);
+    if (size <= 0 || size % SectorRange.SECTOR_BYTES != 0) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "device " + name + " cannot have " + size + " bytes: not a positive multiple of 512");
+    }
+    if (size < Math.min(oldSize, present) && !force) {
+      throw new BlkSnapException(
+              Errno.EINVAL,
+              "device "
+                  + name
+                  + " has "
+                  + present
+                  + " bytes: with "
+                  + size
+                  + " its end is cut off, and what is there is lost")
+          .withHint("--force does it");
+    }
+    return new Resized(oldSize, size);
+  }
+
+  /** False when a snapshot came between and has no room for what is cut off. */
+  @GuardedBy("changeLock")
+  private boolean resize(Attached device, Resized sizes) throws IOException {
+    String name = device.name();
+    if (!device.device().resize(sizes.newBytes, store.resizing(name))) {
+      return false;
+    }
+    if (!device.original().readOnly()) {
+      device.original().sync(); // its times too, which the record has
+    }
+    toldSizes.remove(name);
+    store.save(name, record(device));
+    if (device.device().mapLost()) {
+      rememberLostMap(name); // it may have been lost while the record was made
+    }
+    observe(device);
+    log.info(
+        "device " + name + ": resized from " + sizes.oldBytes + " to " + sizes.newBytes + " bytes");
+    return true;
   }
 
   private DeviceRecord record(Attached device) throws IOException {
@@ -409,6 +438,7 @@ public final class TrackerTable implements Closeable {
         device.device().mapLost(),
         store.bootId(),
         device.contentId(),
+        OptionalLong.empty(),
         OptionalLong.empty(),
         Stamps.of(original));
   }

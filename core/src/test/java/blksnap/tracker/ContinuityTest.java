@@ -60,6 +60,7 @@ class ContinuityTest {
         BOOT,
         UUID.randomUUID(),
         OptionalLong.empty(),
+        OptionalLong.empty(),
         stamps);
   }
 

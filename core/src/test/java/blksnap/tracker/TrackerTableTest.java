@@ -177,6 +177,7 @@ class TrackerTableTest {
             BootId.read(),
             UUID.randomUUID(),
             OptionalLong.empty(),
+            OptionalLong.empty(),
             stamps);
     return store.open("vm1", fresh, true, () -> sample);
   }

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * memory to be collected, everybody waits for it: when that ends is no choice of the seed.
  */
 public final class SimScheduler {
+  /** A life that takes more steps than this goes round in circles. */
+  private static final long ENDLESS_STEPS = 1_000_000;
+
   /** How long nobody may be able to go on before that counts as a deadlock. */
   private static final long DEADLOCK_MILLIS = 20_000;
 
@@ -207,6 +210,9 @@ public final class SimScheduler {
         running = null;
         steps++;
         stopped |= steps >= mostSteps;
+        if (steps > ENDLESS_STEPS) {
+          throw new AssertionError("nobody comes to an end: " + stacks());
+        }
         next = afterSleep(next);
       }
     }

@@ -153,6 +153,11 @@ public final class DiskModel {
     return cutOff != null;
   }
 
+  /** Whether a resize under way makes it shorter, and so begins a generation. */
+  boolean isShrinking() {
+    return isResizing() && sizes.getLast().value < sectors;
+  }
+
   /** Its size is being changed; what is cut off shows zeroes if it ever comes back. */
   void beginResize(int to) {
     var zeroes = new Version(0, clock.tick());
@@ -415,26 +420,28 @@ public final class DiskModel {
   }
 
   /** A take begins: remembers from which version on each sector may be shown. */
-  int[] takeBegins() {
+  Version[] takeBegins() {
     activeTakes++;
-    int[] base = new int[capacity];
+    var base = new Version[capacity];
     for (int i = 0; i < capacity; i++) {
       List<Version> list = versions.get(i);
       int at = list.size() - 1;
       while (list.get(at).isUnderWay()) {
         at--;
       }
-      base[i] = at;
+      base[i] = list.get(at);
     }
     return base;
   }
 
   /** A take has ended; what each sector may show of it. */
-  List<List<Version>> takeEnds(int[] base) {
+  List<List<Version>> takeEnds(Version[] base) {
     activeTakes--;
     List<List<Version>> shown = new ArrayList<>();
     for (int i = 0; i < capacity; i++) {
-      shown.add(List.copyOf(versions.get(i).subList(base[i], versions.get(i).size())));
+      List<Version> list = versions.get(i);
+      int first = list.indexOf(base[i]); // what failed before it is no longer in the list
+      shown.add(List.copyOf(list.subList(first, list.size())));
     }
     return shown;
   }

@@ -111,15 +111,19 @@ class SimMutantsTest {
     NOT_PRESERVED_AFTER_A_WAIT_FOR_ROOM(
         new Edit(
             "tracker/OldBlocks.java",
-            "return keep(offset, length, true);",
-            "return full != null || keep(offset, length, true);")),
+            "    Optional<DiffArea> newest = chain.preserver();\n    if (newest.isEmpty()) {",
+            "    Optional<DiffArea> newest = chain.preserver();\n"
+                + "    if (newest.isEmpty() || full != null) {")),
     CUT_OFF_WITHOUT_BEING_PRESERVED(
-        new Edit("tracker/TrackedDevice.java", "    preserveTail(newSizeBytes, course);\n", ""),
         new Edit(
             "tracker/TrackedDevice.java",
-            "        new OldBlocks(chain).keepNow(at, Math.min(RequestPieces.MAX_BYTES, oldSize -"
-                + " at));\n",
-            "")),
+            "          if (keeping.keep(at, Math.min(RequestPieces.MAX_BYTES, original.sizeBytes()"
+                + " - at))) {",
+            "          if (true) {"),
+        new Edit(
+            "tracker/TrackedDevice.java",
+            "      boolean held = holdsTail(newSizeBytes);",
+            "      boolean held = true;")),
     TAKEN_OVER_A_RESIZE(
         new Edit(
             "snapshot/SnapshotTake.java",
@@ -130,11 +134,9 @@ class SimMutantsTest {
             "tracker/TrackerStore.java",
             "          next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());\n",
             "")),
-    RESIZE_NOT_SYNCED(
+    RESIZE_NOT_REMEMBERED(
         new Edit(
-            "tracker/TrackerTable.java",
-            "          device.original().sync(); // a file that a power loss gives its old size",
-            "          // a file that a power loss gives its old size")),
+            "tracker/TrackerStore.java", "        remember(OptionalLong.of(newSizeBytes));\n", "")),
     KEPT_THOUGH_OTHERS_WROTE_AFTER_A_KILL(
         new Edit("tracker/Continuity.java", "ours = latestMillis(now) <= latest;", "ours = true;")),
     KEPT_THOUGH_OTHERS_WROTE_TO_THE_DISK_AFTER_A_KILL(
@@ -162,11 +164,7 @@ class SimMutantsTest {
         new Edit(
             "cbt/CbtMap.java",
             "publish(new State(now.sequence + 1, UUID.randomUUID(), 1, 0, FLAG_CLEAR));",
-            "publish(new State(now.sequence + 1, now.generation, 1, 0, FLAG_CLEAR));")),
-    FAILED_SYNC_OF_THE_MAP_TAKEN_FOR_MADE_GOOD(
-        new Edit("cbt/CbtMap.java", "      file.dirty();\n", "")),
-    FAILED_SYNC_OF_THE_INTENT_TAKEN_FOR_MADE_GOOD(
-        new Edit("cbt/IntentFile.java", "    file.dirty();\n", ""));
+            "publish(new State(now.sequence + 1, now.generation, 1, 0, FLAG_CLEAR));"));
 
     private final List<Edit> edits;
 

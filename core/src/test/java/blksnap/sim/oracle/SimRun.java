@@ -260,9 +260,8 @@ public final class SimRun {
     });
     for (DiskModel disk : scene.disks.values()) {
       disk.marksLost |= marksAtRisk(disk);
-      if (disk.isResizing()) {
+      if (disk.isResizing() && disk.isShrinking()) {
         disk.restart = "its size was being changed";
-        mayBreak(disk);
       }
     }
     if (cut) {

@@ -17,7 +17,7 @@ public final class TakeModel {
   /** What its image has. */
   int sectors;
 
-  private final int[] base;
+  private final Version[] base;
   private @Nullable List<List<Version>> candidates;
   private boolean[] known = new boolean[0];
   private long[] value = new long[0];
