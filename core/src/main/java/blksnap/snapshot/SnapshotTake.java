@@ -156,7 +156,7 @@ final class SnapshotTake {
         closed++;
       }
       for (Prepared p : prepared) {
-        if (p.device.sizeBytes() != p.area.sizeBytes()) {
+        if (wasResized(p)) {
           throw new BlkSnapException(
               Errno.EAGAIN, "device " + p.device.name() + " was resized during the take");
         }
@@ -184,6 +184,14 @@ final class SnapshotTake {
       }
     }
     return context.nanoClock().getAsLong() - start;
+  }
+
+  /**
+   * Since it was prepared; its size and its map do not change at once for who is not at the gate.
+   */
+  private static boolean wasResized(Prepared p) {
+    return p.device.sizeBytes() != p.area.sizeBytes()
+        || p.device.map().geometry().capacityBytes() != p.frozen.geometry().capacityBytes();
   }
 
   /**

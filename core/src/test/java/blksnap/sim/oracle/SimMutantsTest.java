@@ -125,10 +125,7 @@ class SimMutantsTest {
             "      boolean held = holdsTail(newSizeBytes);",
             "      boolean held = true;")),
     TAKEN_OVER_A_RESIZE(
-        new Edit(
-            "snapshot/SnapshotTake.java",
-            "if (p.device.sizeBytes() != p.area.sizeBytes()) {",
-            "if (false) {")),
+        new Edit("snapshot/SnapshotTake.java", "if (wasResized(p)) {", "if (false) {")),
     GROWN_PART_NOT_MARKED(
         new Edit(
             "tracker/TrackerStore.java",
