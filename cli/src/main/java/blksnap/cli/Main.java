@@ -7,6 +7,8 @@ import blksnap.cli.command.Environment;
 import blksnap.cli.command.ExitCodes;
 import blksnap.cli.command.SocketLink;
 import blksnap.cli.daemon.EmbeddedLink;
+import blksnap.cli.output.Failure;
+import blksnap.cli.output.Palette;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -15,6 +17,7 @@ import java.io.InputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import picocli.CommandLine;
 
 /** Runs one command line and ends with its exit code. */
@@ -25,7 +28,22 @@ public final class Main {
     var out = writer(FileDescriptor.out, false);
     var err = writer(FileDescriptor.err, true);
     InputStream in = new FileInputStream(FileDescriptor.in);
-    System.exit(run(args, Environment.ofProcess(), opener(), in, out, err));
+    Thread.setDefaultUncaughtExceptionHandler((_, thrown) -> tell(args, thrown, err));
+    int code;
+    try {
+      code = run(args, Environment.ofProcess(), opener(), in, out, err);
+    } catch (RuntimeException | Error e) { // nobody foresaw it, and nobody wants to see its stack
+      tell(args, e, err);
+      code = ExitCodes.FAILED;
+    }
+    System.exit(code);
+  }
+
+  private static void tell(String[] args, Throwable thrown, PrintWriter err) {
+    Failure.of(thrown).print(err, new Palette(false));
+    if (List.of(args).contains("--debug")) {
+      thrown.printStackTrace(err);
+    }
   }
 
   /** The ways to an engine that there are. */

@@ -1,8 +1,7 @@
 package blksnap.cli.command;
 
-import blksnap.cli.output.Failure;
+import blksnap.cli.live.Waiting;
 import blksnap.cli.output.OutputFormat;
-import blksnap.cli.output.Printable;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
@@ -82,17 +81,17 @@ public final class AttachCommand implements Callable<Integer> {
     Path wanted = path.or(() -> upstreamDevice).orElseThrow();
     String absolute = context.environment().absolute(wanted).toString();
     var request = new CtrlRequest.Attach(absolute, name, readOnly, cache);
-    var reply = context.ask(request, CtrlReply.Attached.class);
+    CtrlReply.Attached reply;
+    try (Waiting _ = context.waiting("attaching " + wanted)) {
+      reply = context.ask(request, CtrlReply.Attached.class);
+    }
     if (upstreamDevice.isPresent() && context.format() != OutputFormat.JSON) {
       context.out().println("Attached successfully");
     } else {
       context.printer().print(reply);
     }
     if (context.format() != OutputFormat.JSON) {
-      for (String warning : reply.warnings()) {
-        String line = Failure.PREFIX + "warning: " + Printable.of(warning);
-        context.err().println(context.errPalette().warning(line));
-      }
+      reply.warnings().forEach(context::warn);
     }
     return ExitCodes.DONE;
   }

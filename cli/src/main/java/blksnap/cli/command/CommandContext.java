@@ -5,6 +5,8 @@ import blksnap.cli.live.Progress;
 import blksnap.cli.live.ProgressBar;
 import blksnap.cli.live.ProgressLines;
 import blksnap.cli.live.Screen;
+import blksnap.cli.live.Waiting;
+import blksnap.cli.output.Failure;
 import blksnap.cli.output.JsonPrinter;
 import blksnap.cli.output.OutputFormat;
 import blksnap.cli.output.OutputPrinter;
@@ -181,6 +183,17 @@ public final class CommandContext implements Closeable {
     return environment.terminalErr() && isCapable()
         ? new ProgressBar(err, System::nanoTime, this::columns, environment.isUtf8())
         : Progress.SILENT;
+  }
+
+  /** Tells whoever waits what is done now, of something whose end nobody knows. */
+  public Waiting waiting(String stage) {
+    return new Waiting(stage, progress());
+  }
+
+  /** Prints a warning on stderr. */
+  public void warn(String text) {
+    String line = Failure.PREFIX + "warning: " + Printable.of(text);
+    err.println(errPalette().warning(line));
   }
 
   /** Where a shell's user stands in the status tree; the root elsewhere. */

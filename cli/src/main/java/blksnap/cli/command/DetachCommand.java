@@ -1,5 +1,6 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Waiting;
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
 import java.util.Optional;
@@ -51,6 +52,8 @@ public final class DetachCommand implements Callable<Integer> {
         upstreamDevice.isPresent()
             ? new DeviceArgument(context).name(upstreamDevice.get())
             : device.orElseThrow();
-    return context.show(new CtrlRequest.Detach(name));
+    try (Waiting _ = context.waiting("detaching " + name)) {
+      return context.show(new CtrlRequest.Detach(name));
+    }
   }
 }

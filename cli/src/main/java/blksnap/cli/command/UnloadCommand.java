@@ -1,5 +1,6 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Waiting;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
@@ -42,10 +43,13 @@ public final class UnloadCommand implements Callable<Integer> {
     // Found before it is told to go, so that the number cannot belong to another process by then.
     Optional<ProcessHandle> daemon =
         ProcessHandle.of(pid).filter(handle -> !handle.equals(ProcessHandle.current()));
-    var done = context.ask(new CtrlRequest.Unload(force), CtrlReply.Done.class);
-    context.close();
-    if (daemon.isPresent()) {
-      await(daemon.get());
+    CtrlReply.Done done;
+    try (Waiting _ = context.waiting("unloading")) {
+      done = context.ask(new CtrlRequest.Unload(force), CtrlReply.Done.class);
+      context.close();
+      if (daemon.isPresent()) {
+        await(daemon.get());
+      }
     }
     context.printer().print(done);
     return ExitCodes.DONE;

@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /** Starts the daemon and waits until it serves. */
 final class DaemonLauncher {
@@ -36,6 +37,9 @@ final class DaemonLauncher {
 
   private static final String LAUNCHER_PROPERTY = "blksnap.launcher";
 
+  /** Tells the launcher where the virtual machine is to write if it crashes. */
+  private static final String CRASH_FILE_VARIABLE = "BLKSNAP_CRASH_FILE";
+
   private final Directories directories;
 
   DaemonLauncher(Directories directories) {
@@ -46,18 +50,20 @@ final class DaemonLauncher {
    * Returns when the daemon serves.
    *
    * @param assignments words of the form {@code NAME=VALUE}
+   * @param news gets what the daemon logs until then, on another thread
    * @throws BlkSnapException why the daemon did not load, in its own words
    */
-  void launch(List<String> assignments, OptionalInt tcpPort)
+  void launch(List<String> assignments, OptionalInt tcpPort, Consumer<DaemonNews.Line> news)
       throws IOException, InterruptedException {
     RunDirectory.prepare(directories.run());
-    Process daemon =
+    var builder =
         new ProcessBuilder(words(assignments, tcpPort))
             .directory(new File("/")) // so that no file system is kept busy by where load was typed
             .redirectInput(Redirect.from(new File("/dev/null")))
-            .redirectError(Redirect.appendTo(log().toFile()))
-            .start();
-    var readiness = new FutureTask<Optional<Failure>>(() -> readiness(daemon));
+            .redirectError(Redirect.appendTo(log().toFile()));
+    builder.environment().put(CRASH_FILE_VARIABLE, LastWords.crashFile(directories).toString());
+    Process daemon = builder.start();
+    var readiness = new FutureTask<Optional<Failure>>(() -> readiness(daemon, news));
     Thread.ofPlatform().daemon().name("blksnap-readiness").start(readiness);
     try {
       Optional<Failure> failure = readiness.get(READY_TIMEOUT_SECONDS, TimeUnit.SECONDS);
@@ -77,9 +83,11 @@ final class DaemonLauncher {
   }
 
   /** Reads what the daemon tells; lines that a virtual machine puts before it are passed over. */
-  private Optional<Failure> readiness(Process daemon) throws IOException, InterruptedException {
+  private Optional<Failure> readiness(Process daemon, Consumer<DaemonNews.Line> news)
+      throws IOException, InterruptedException {
     try (BufferedReader lines = daemon.inputReader()) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        DaemonNews.parse(line).ifPresent(news);
         Optional<Failure> failure = Failure.parse(line);
         if (line.equals(ForegroundEngine.READY) || failure.isPresent()) {
           return failure;

@@ -2,6 +2,7 @@ package blksnap.cli.daemon;
 
 import blksnap.cli.command.Directories;
 import blksnap.cli.command.EngineLink;
+import blksnap.cli.live.OnShutdown;
 import blksnap.cli.output.Failure;
 import blksnap.cli.output.Palette;
 import blksnap.ctrl.CtrlCodec;
@@ -27,7 +28,7 @@ import java.util.function.Consumer;
 public final class EmbeddedLink implements EngineLink {
   private final Directories directories;
   private Optional<Engine> engine = Optional.empty();
-  private Optional<Thread> onSignal = Optional.empty();
+  private Optional<OnShutdown> onSignal = Optional.empty();
 
   /** A request runs that can be given up. */
   private volatile boolean watched;
@@ -54,9 +55,7 @@ public final class EmbeddedLink implements EngineLink {
                   OptionalInt.empty(),
                   line -> {}));
       engine = Optional.of(loaded);
-      var thread = new Thread(() -> end(loaded), "blksnap-signal");
-      Runtime.getRuntime().addShutdownHook(thread);
-      onSignal = Optional.of(thread);
+      onSignal = Optional.of(new OnShutdown("blksnap-signal", () -> end(loaded)));
     }
     return watching(engine.get());
   }
@@ -126,7 +125,7 @@ public final class EmbeddedLink implements EngineLink {
 
   @Override
   public void close() throws IOException {
-    onSignal.ifPresent(Shutdown::forget);
+    onSignal.ifPresent(OnShutdown::close);
     onSignal = Optional.empty();
     Optional<Engine> closing = engine;
     engine = Optional.empty();

@@ -3,10 +3,12 @@ package blksnap.cli.daemon;
 import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Directories;
 import blksnap.cli.command.ExitCodes;
+import blksnap.cli.live.OnShutdown;
 import blksnap.cli.output.Failure;
 import blksnap.engine.Engine;
 import blksnap.engine.EngineConfig;
 import blksnap.linux.Processes;
+import blksnap.log.LogRing;
 import blksnap.param.Parameter;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,6 +32,9 @@ final class ForegroundEngine {
   /** Whether somebody reads standard output to learn when this serves. */
   private final boolean notify;
 
+  /** Whoever waited knows that this serves. */
+  private volatile boolean told;
+
   ForegroundEngine(CommandContext context, Directories directories, boolean notify) {
     this.context = context;
     this.directories = directories;
@@ -43,6 +48,7 @@ final class ForegroundEngine {
     Processes.restrictNewFiles();
     var lastWords = new LastWords(directories, context.err());
     Thread.setDefaultUncaughtExceptionHandler(lastWords);
+    DaemonLog log = log();
     try {
       if (notify) {
         Processes.startSession();
@@ -51,7 +57,15 @@ final class ForegroundEngine {
       engine =
           Engine.load(
               new EngineConfig(
-                  directories.run(), directories.state(), parameters, true, tcpPort, log()::add));
+                  directories.run(),
+                  directories.state(),
+                  parameters,
+                  true,
+                  tcpPort,
+                  line -> {
+                    log.add(line);
+                    tell(line);
+                  }));
     } catch (IOException e) {
       tell(Failure.of(e).toJson().toString());
       throw e;
@@ -64,12 +78,10 @@ final class ForegroundEngine {
   }
 
   private void serve(Engine engine) throws IOException, InterruptedException {
-    try (PidFile pidFile = PidFile.write(directories.pidFile(), ProcessHandle.current().pid())) {
-      var onSignal = new Thread(() -> endInOrder(engine, pidFile), "blksnap-signal");
-      Runtime.getRuntime().addShutdownHook(onSignal);
+    try (PidFile pidFile = PidFile.write(directories.pidFile(), ProcessHandle.current().pid());
+        var _ = new OnShutdown("blksnap-signal", () -> endInOrder(engine, pidFile))) {
       tell(READY);
       engine.awaitExit();
-      Shutdown.forget(onSignal);
     }
   }
 
@@ -91,9 +103,18 @@ final class ForegroundEngine {
 
   /** One line, and the end of standard output, for the one who waits; nothing when nobody does. */
   private void tell(String line) {
+    told = true;
     if (notify) {
       context.out().println(line);
       context.out().close();
+    }
+  }
+
+  /** A line of the log, for the one who still waits. */
+  private void tell(LogRing.Line line) {
+    if (notify && !told && line.level() != LogRing.Level.DEBUG) {
+      context.out().println(DaemonNews.of(line));
+      context.out().flush();
     }
   }
 

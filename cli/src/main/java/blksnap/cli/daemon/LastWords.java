@@ -26,13 +26,20 @@ final class LastWords implements Thread.UncaughtExceptionHandler {
   private static final int MAX_FRAMES = 60;
 
   private final Path file;
+  private final Path crashFile;
   private final Directories directories;
   private final PrintWriter err;
 
   LastWords(Directories directories, PrintWriter err) {
     this.file = directories.state().resolve("halted");
+    this.crashFile = crashFile(directories);
     this.directories = directories;
     this.err = err;
+  }
+
+  /** Where a virtual machine that crashes writes what it knows. */
+  static Path crashFile(Directories directories) {
+    return directories.state().resolve("crashed");
   }
 
   /**
@@ -75,9 +82,9 @@ final class LastWords implements Thread.UncaughtExceptionHandler {
    */
   void report(LogRing log) throws IOException {
     if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-      Path kept = file.resolveSibling("halted.reported");
-      Files.move(file, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      log.warning("the engine before this one halted by itself; " + kept + " says why");
+      log.warning("the engine before this one halted by itself; " + keep(file) + " says why");
+    } else if (Files.exists(crashFile, LinkOption.NOFOLLOW_LINKS)) {
+      log.warning("the engine before this one crashed; " + keep(crashFile) + " says where");
     } else if (Files.exists(directories.pidFile(), LinkOption.NOFOLLOW_LINKS)) {
       String pid = Files.readString(directories.pidFile()).strip();
       log.warning(
@@ -87,5 +94,12 @@ final class LastWords implements Thread.UncaughtExceptionHandler {
               + directories.daemonLog()
               + " may say why");
     }
+  }
+
+  /** Makes room for the next one; returns where it is now. */
+  private static Path keep(Path file) throws IOException {
+    Path kept = file.resolveSibling(file.getFileName() + ".reported");
+    return Files.move(
+        file, kept, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 }

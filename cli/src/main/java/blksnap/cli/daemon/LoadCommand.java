@@ -4,12 +4,16 @@ import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Directories;
 import blksnap.cli.command.ExitCodes;
 import blksnap.cli.command.Labels;
+import blksnap.cli.live.Waiting;
+import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlReply;
+import blksnap.log.LogRing.Level;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +38,9 @@ import picocli.CommandLine.Spec;
     })
 public final class LoadCommand implements Callable<Integer> {
   private static final int MAX_PORT = 65_535;
+
+  /** What the engine met on its way up is shown as far as this. */
+  private static final int MAX_WARNINGS = 20;
 
   private final CommandContext context;
 
@@ -100,7 +107,22 @@ public final class LoadCommand implements Callable<Integer> {
     if (foreground) {
       return new ForegroundEngine(context, directories, notify).run(parameters.values(), port);
     }
-    new DaemonLauncher(directories).launch(parameters.words(), port);
+    var grave = new ArrayBlockingQueue<String>(MAX_WARNINGS);
+    try (Waiting waiting = context.waiting("loading")) {
+      new DaemonLauncher(directories)
+          .launch(
+              parameters.words(),
+              port,
+              line -> {
+                waiting.stage("loading: " + line.text());
+                if (line.level().number() <= Level.WARNING.number()) {
+                  var _ = grave.offer(line.text()); // dmesg has them all
+                }
+              });
+    }
+    if (context.format() != OutputFormat.JSON) {
+      grave.forEach(context::warn);
+    }
     context.printer().print(new CtrlReply.Done());
     return ExitCodes.DONE;
   }

@@ -1,5 +1,6 @@
 package blksnap.cli.demo;
 
+import blksnap.cli.live.OnShutdown;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
@@ -29,11 +30,12 @@ final class DemoDirectory implements Closeable {
   private final Deque<Closeable> open = new ArrayDeque<>();
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread owner = Thread.currentThread();
-  private final Thread onSignal = new Thread(this::end, "blksnap-demo-signal");
+  private final OnShutdown onSignal;
 
   private DemoDirectory(Path path, boolean keep) {
     this.path = path;
     this.keep = keep;
+    this.onSignal = new OnShutdown("blksnap-demo-signal", this::end);
   }
 
   /**
@@ -46,9 +48,7 @@ final class DemoDirectory implements Closeable {
             parent,
             "blksnap-demo-",
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    var directory = new DemoDirectory(path, keep);
-    Runtime.getRuntime().addShutdownHook(directory.onSignal);
-    return directory;
+    return new DemoDirectory(path, keep);
   }
 
   Path path() {
@@ -78,7 +78,7 @@ final class DemoDirectory implements Closeable {
       closeAll();
     } finally {
       closed.countDown();
-      forgetSignal();
+      onSignal.close();
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
@@ -99,14 +99,6 @@ final class DemoDirectory implements Closeable {
     }
     if (failure.isPresent()) {
       throw failure.get();
-    }
-  }
-
-  private void forgetSignal() {
-    try {
-      Runtime.getRuntime().removeShutdownHook(onSignal);
-    } catch (IllegalStateException _) {
-      // It is running.
     }
   }
 

@@ -1,7 +1,10 @@
 package blksnap.cli.live;
 
 import java.io.Closeable;
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -10,12 +13,14 @@ import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import org.jline.utils.AttributedString;
+import org.jline.utils.Curses;
 import org.jline.utils.InfoCmp.Capability;
 import org.jline.utils.NonBlockingReader;
 
 /**
  * The whole of a terminal, for as long as it is open; what was on it before is there again
- * afterwards. One thread, which an interrupt (Ctrl-C) frees from {@link #key}.
+ * afterwards, also when a signal ends the process. One thread, which an interrupt (Ctrl-C) frees
+ * from {@link #key}.
  */
 public final class Screen implements Closeable {
   /** What the end of the input counts as. */
@@ -45,7 +50,15 @@ public final class Screen implements Closeable {
   private final Terminal terminal;
   private final boolean own;
   private final Attributes before;
+  private final OnShutdown onShutdown;
+
+  /** What shows again what was there before. */
+  private final String leaving;
+
   private Size size = new Size();
+
+  /** A signal ends the process: nothing is drawn any more. Guarded by this. */
+  private boolean left;
 
   /** What is on the screen; empty when that is not known. */
   private String shown = "";
@@ -53,10 +66,10 @@ public final class Screen implements Closeable {
   private Screen(Terminal terminal, boolean own) {
     this.terminal = terminal;
     this.own = own;
-    this.before = terminal.enterRawMode();
-    terminal.puts(Capability.enter_ca_mode);
-    terminal.puts(Capability.cursor_invisible);
-    terminal.flush();
+    this.before = terminal.getAttributes();
+    this.leaving = sequence(terminal, Capability.cursor_visible, Capability.exit_ca_mode);
+    this.onShutdown = new OnShutdown("blksnap-screen", this::leaveAtShutdown);
+    enter();
     adapt();
   }
 
@@ -94,9 +107,15 @@ public final class Screen implements Closeable {
     }
     String all = HOME + String.join("\r\n", text) + CLEAR_BELOW;
     if (!all.equals(shown)) {
-      terminal.writer().print(all);
-      terminal.flush();
+      put(all);
       shown = all;
+    }
+  }
+
+  private synchronized void put(String text) {
+    if (!left) {
+      terminal.writer().print(text);
+      terminal.flush();
     }
   }
 
@@ -152,10 +171,40 @@ public final class Screen implements Closeable {
     return true;
   }
 
+  private static String sequence(Terminal terminal, Capability... capabilities) {
+    var text = new StringWriter();
+    for (Capability capability : capabilities) {
+      Curses.tputs(text, terminal.getStringCapability(capability));
+    }
+    return text.toString();
+  }
+
+  private synchronized void enter() {
+    if (!left) {
+      var _ = terminal.enterRawMode();
+      terminal.puts(Capability.enter_ca_mode);
+      terminal.puts(Capability.cursor_invisible);
+      terminal.flush();
+    }
+  }
+
+  /**
+   * Goes round the terminal, which closes itself when the process ends, and sets its attributes as
+   * they were, in whatever order.
+   */
+  private synchronized void leaveAtShutdown() {
+    left = true;
+    try (var tty = new FileOutputStream("/dev/tty")) {
+      tty.write(leaving.getBytes(StandardCharsets.US_ASCII));
+    } catch (IOException _) {
+      // There is no terminal any more.
+    }
+  }
+
   @Override
   public void close() throws IOException {
-    terminal.puts(Capability.cursor_visible);
-    terminal.puts(Capability.exit_ca_mode);
+    onShutdown.close();
+    terminal.writer().print(leaving);
     terminal.flush();
     terminal.setAttributes(before);
     if (own) {
