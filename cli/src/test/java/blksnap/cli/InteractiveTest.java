@@ -235,6 +235,25 @@ final class InteractiveTest {
   }
 
   @Test
+  void saysInThePromptThatTheEngineIsGoing() throws Exception {
+    var going = new AtomicBoolean();
+    CtrlHandler engine =
+        request -> {
+          if (going.get()) {
+            throw new BlkSnapException(Errno.ESHUTDOWN, "the engine is going, not live");
+          }
+          return new FakeEngine().handle(request);
+        };
+    try (var shell = open(engine)) {
+      shell.awaitPrompt("blksnap> ");
+      going.set(true);
+      shell.type("devices\r").awaitText("the engine is going, not live (ESHUTDOWN)");
+      shell.awaitPrompt("blksnap[going]> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void showsWhatCompletionsMean() throws Exception {
     try (var shell = open(new FakeEngine())) {
       shell.awaitPrompt("blksnap> ").type("de\t\t");

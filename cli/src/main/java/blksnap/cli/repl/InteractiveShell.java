@@ -71,7 +71,8 @@ final class InteractiveShell {
     if (session.link().isEmbedded()) {
       return "[embedded]";
     }
-    boolean there = live.isThere();
+    LiveValues.State state = live.state();
+    boolean there = state != LiveValues.State.ABSENT;
     if (there && lost) {
       terminal.writer().println("blksnap: an engine is there again");
     } else if (!there && seen && !lost) {
@@ -81,7 +82,11 @@ final class InteractiveShell {
     }
     seen |= there;
     lost = seen && !there;
-    return there ? "" : "[not loaded]";
+    return switch (state) {
+      case LIVE -> "";
+      case GOING -> "[going]";
+      case ABSENT -> "[not loaded]";
+    };
   }
 
   private LineReader reader(LiveValues live) throws IOException {

@@ -5,6 +5,8 @@ import blksnap.cli.output.HumanSize;
 import blksnap.cli.output.Printable;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import blksnap.status.StatusNode;
 import java.io.Closeable;
 import java.io.IOException;
@@ -40,9 +42,19 @@ final class LiveValues implements Closeable {
    */
   record Value(String name, String description) {}
 
-  /** Whether an engine answers. */
-  boolean isThere() {
-    return ask(new CtrlRequest.Version()) instanceof Answer;
+  /** What the engine does. */
+  enum State {
+    LIVE,
+    GOING,
+    ABSENT
+  }
+
+  State state() {
+    return switch (ask(new CtrlRequest.Version())) {
+      case Answer _ -> State.LIVE;
+      case Refusal(Errno errno) when errno == Errno.ESHUTDOWN -> State.GOING;
+      case Refusal _, Nothing _ -> State.ABSENT;
+    };
   }
 
   /** The attached devices. */
@@ -87,13 +99,19 @@ final class LiveValues implements Closeable {
 
   private record Answer(CtrlReply reply) implements Outcome {}
 
+  private record Refusal(Errno errno) implements Outcome {}
+
   private record Nothing() implements Outcome {}
 
   private Outcome ask(CtrlRequest request) {
     Future<CtrlReply> asked = asker.submit(() -> answer(request));
     try {
       return new Answer(asked.get(PATIENCE_MILLIS, TimeUnit.MILLISECONDS));
-    } catch (TimeoutException | ExecutionException e) {
+    } catch (ExecutionException e) {
+      return e.getCause() instanceof BlkSnapException refusal
+          ? new Refusal(refusal.errno())
+          : new Nothing();
+    } catch (TimeoutException e) {
       asked.cancel(true);
       return new Nothing();
     } catch (InterruptedException e) {
