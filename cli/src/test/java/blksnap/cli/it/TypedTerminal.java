@@ -52,6 +52,21 @@ final class TypedTerminal implements Closeable {
     return this;
   }
 
+  TypedTerminal resize(int columns, int rows) throws IOException {
+    tmux("resize-window", "-x", Integer.toString(columns), "-y", Integer.toString(rows));
+    return this;
+  }
+
+  /** Of the program that was started. */
+  long pid() throws IOException {
+    return Long.parseLong(tmux("display-message", "-p", "#{pane_pid}").strip());
+  }
+
+  /** Whether a program has put a screen of its own over what was there. */
+  boolean isAlternate() throws IOException {
+    return tmux("display-message", "-p", "#{alternate_on}").strip().equals("1");
+  }
+
   /** The lines of the screen, without blanks at their ends. */
   String screen() throws IOException {
     return tmux("capture-pane", "-p");
