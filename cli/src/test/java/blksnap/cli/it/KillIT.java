@@ -22,6 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The daemon is killed at any moment and started again; and ends in order when it is asked to. */
@@ -33,7 +34,9 @@ final class KillIT {
   private static final int LONG_ROUNDS = 200;
   private static final System.Logger LOG = System.getLogger(KillIT.class.getName());
 
-  @TempDir private Path directory;
+  /** Stays when a test fails: what is in it does not come back. */
+  @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+  private Path directory;
 
   private final Seeds seeds = Seeds.fromPropertyOrRandom();
   private Lab lab;

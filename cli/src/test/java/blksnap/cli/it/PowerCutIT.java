@@ -30,6 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -70,7 +71,9 @@ final class PowerCutIT {
     }
   }
 
-  @TempDir private Path directory;
+  /** Stays when a test fails: what is in it does not come back. */
+  @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+  private Path directory;
 
   private final Seeds seeds = Seeds.fromPropertyOrRandom();
   private final AtomicLong clock = new AtomicLong();
