@@ -48,6 +48,10 @@ public final class WriteStamps {
   private static final long SLOT_A = 512;
   private static final long SLOT_B = 768;
   private static final long SLOT_BYTES = 64;
+
+  /** A thread may be held up so long; a clock that is set back is set back by more. */
+  private static final long HELD_UP_MILLIS = 10_000;
+
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT =
@@ -99,14 +103,29 @@ public final class WriteStamps {
 
   /** Just before a change of {@code [offset, offset + length)} is handed to the kernel. */
   public void begin(long offset, long length, long nowMillis) {
-    memory.set(LONG, BEGUN_MILLIS, nowMillis);
+    raise(BEGUN_MILLIS, nowMillis);
     var _ = (long) LONGS.getAndAdd(memory, BEGUN, wholePages(offset, length));
   }
 
   /** After it, however it went; the same values. */
   public void end(long offset, long length, long nowMillis) {
-    memory.set(LONG, ENDED_MILLIS, nowMillis);
+    raise(ENDED_MILLIS, nowMillis);
     var _ = (long) LONGS.getAndAdd(memory, ENDED, wholePages(offset, length));
+  }
+
+  /**
+   * Notes a moment, unless a later one is there: a thread that was held up since it looked at the
+   * clock must not take back what others did. A clock that was set back is believed.
+   */
+  private void raise(long offset, long nowMillis) {
+    long seen = (long) LONGS.getVolatile(memory, offset);
+    while (seen < nowMillis || seen - nowMillis > HELD_UP_MILLIS) {
+      long before = (long) LONGS.compareAndExchange(memory, offset, seen, nowMillis);
+      if (before == seen) {
+        return;
+      }
+      seen = before;
+    }
   }
 
   private static long wholePages(long offset, long length) {

@@ -464,6 +464,9 @@ public final class TrackerTable implements Closeable {
     if (begun < 0) {
       return;
     }
+    // Before the device is asked: what a flush writes out between the two is then counted twice,
+    // and never not at all.
+    long unflushed = device.device().readMap(map -> map.stamps().unflushedBytes());
     Stamps now = Stamps.of(original);
     device
         .device()
@@ -473,7 +476,7 @@ public final class TrackerTable implements Closeable {
             stamps.observe(
                 new WriteStamps.Observation(
                     begun,
-                    stamps.unflushedBytes(),
+                    unflushed,
                     now.modifiedNanos(),
                     now.changedNanos(),
                     now.disk().sectorsWritten()));

@@ -28,6 +28,20 @@ class WriteStampsTest {
   }
 
   @Test
+  void aThreadThatWasHeldUpTakesNoMomentBackAndAClockThatIsSetBackIsBelieved() {
+    stamps.begin(0, 1, 50_007);
+    stamps.begin(0, 1, 50_000);
+    stamps.end(0, 1, 50_020);
+    stamps.end(0, 1, 50_001);
+    assertThat(left().begunMillis()).isEqualTo(50_007);
+    assertThat(left().endedMillis()).isEqualTo(50_020);
+    stamps.begin(0, 1, 20_000);
+    stamps.end(0, 1, 20_001);
+    assertThat(left().begunMillis()).isEqualTo(20_000);
+    assertThat(left().endedMillis()).isEqualTo(20_001);
+  }
+
+  @Test
   void whatMayStillReachTheMediumCountsInWholePages() {
     stamps.begin(4095, 2, 1);
     stamps.end(4095, 2, 1);
