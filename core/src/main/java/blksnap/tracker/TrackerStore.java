@@ -200,6 +200,7 @@ final class TrackerStore {
           for (ByteRange range : doubted) {
             map.mark(range.offset(), range.length());
           }
+          markCutOff(map, before, fresh.stamps().sizeBytes());
           map.stamps().reset();
           // What is on the device now is all there is: a second power loss changes nothing of it.
           intent.closeRegions(map);
@@ -227,6 +228,14 @@ final class TrackerStore {
     }
     log.warning("device " + name + ": a new generation, since " + reason);
     return new Opened(create(home, fresh.stamps()), fresh.contentId());
+  }
+
+  /** What was to be cut off when the power failed may be gone, though the size came back. */
+  private static void markCutOff(CbtMap map, DeviceRecord before, long sizeBytes) {
+    long to = before.resizing().orElse(sizeBytes);
+    if (to < sizeBytes) {
+      map.mark(to, sizeBytes - to);
+    }
   }
 
   private Continuity judge(DeviceRecord before, DeviceRecord fresh, CbtMap map, WriteIntent intent)

@@ -9,17 +9,20 @@ import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
 import blksnap.sim.machine.Faults;
 import blksnap.sim.machine.SimMachine;
+import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotPart;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /** What a power loss may take and must be made good, one case at a time. */
@@ -112,5 +115,91 @@ class PowerLossTest {
     List<ByteRange> ranges = found.readMap(map -> map.changedSince(0, 0, 1000).ranges());
     assertThat(ranges)
         .containsExactly(new ByteRange(3L * Location.BLOCK_BYTES, Location.BLOCK_BYTES));
+  }
+
+  /**
+   * While the device is made half as long the power fails, at every moment: what is not there any
+   * more although the size is the old one again must count as changed.
+   */
+  @Test
+  void reportsWhatIsGoneThoughTheSizeCameBack() throws Exception {
+    int gone = 0;
+    for (long seed = 0; seed < SEEDS; seed++) {
+      boolean over = false;
+      for (int steps = 1; !over; steps++) {
+        SimMachine machine = machine(seed);
+        SimEngine engine = SimEngine.load(machine, parameters());
+        attach(engine, machine);
+        TrackedDevice device = engine.trackers.find("vm1").device();
+        long half = device.sizeBytes() / 2;
+        device.write(0, Stamps.filled(7, Math.toIntExact(2 * half / Stamps.SECTOR)));
+        device.flush();
+        for (int i = 0; i < ENOUGH_CHECKPOINTS; i++) {
+          engine.trackers.checkpoint(); // no region is open any more, which would hide it
+        }
+        take(engine, machine);
+        UUID before = generation(device);
+        over = isResized(engine, machine, half, steps);
+
+        machine.cut();
+        SimEngine next = SimEngine.load(machine, parameters());
+
+        TrackedDevice found = next.trackers.find("vm1").device();
+        if (found.sizeBytes() != 2 * half || !generation(found).equals(before)) {
+          continue; // it is shorter, or a new generation says that all may have changed
+        }
+        List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
+        for (long at = 0; at < 2 * half; at += Location.BLOCK_BYTES) {
+          if (!isFilled(found, at)) {
+            gone++;
+            assertThat(contains(ranges, at)).as("%d, seed %d, step %d", at, seed, steps).isTrue();
+          }
+        }
+      }
+    }
+    assertThat(gone).isPositive();
+  }
+
+  private static void take(SimEngine engine, SimMachine machine) throws Exception {
+    engine.snapshots.take(
+        engine.snapshots.create(
+            List.of("vm1"),
+            machine.path("/storage/s"),
+            OptionalLong.empty(),
+            new SnapshotConfig("s", Durability.PROCESS, FullPolicy.BREAK)));
+  }
+
+  /** Whether it is over after so many steps. */
+  private static boolean isResized(SimEngine engine, SimMachine machine, long to, int steps) {
+    var scheduler = new SimScheduler(new SplittableRandom(steps));
+    scheduler.stopAfter(steps);
+    scheduler.start(
+        "resize",
+        () -> {
+          try {
+            engine.trackers.resize("vm1", OptionalLong.of(to), true);
+          } catch (IOException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    machine.quiet(false);
+    scheduler.run();
+    machine.quiet(true);
+    return scheduler.living() == 0;
+  }
+
+  private static boolean isFilled(TrackedDevice device, long at) throws IOException {
+    var block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
+    device.read(at, block);
+    return block.flip().equals(Stamps.filled(7, Location.BLOCK_BYTES / Stamps.SECTOR));
+  }
+
+  private static UUID generation(TrackedDevice device) throws IOException {
+    return device.readMap(map -> map.generation());
+  }
+
+  private static boolean contains(List<ByteRange> ranges, long at) {
+    return ranges.stream()
+        .anyMatch(range -> range.offset() <= at && at < range.offset() + range.length());
   }
 }
