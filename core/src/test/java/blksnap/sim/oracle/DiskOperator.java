@@ -29,7 +29,7 @@ final class DiskOperator {
     int to =
         scene.random.nextBoolean()
             ? Math.min(disk.capacity, old + 1 + scene.random.nextInt(MOST_GROWN_SECTORS))
-            : Math.max(LEAST_SECTORS, old - 1 - scene.random.nextInt(old / 2));
+            : Math.max(LEAST_SECTORS, old - 1 - scene.random.nextInt(Math.max(1, old / 2)));
     if (to == old) {
       return;
     }
