@@ -31,6 +31,7 @@ import blksnap.cli.command.UnloadCommand;
 import blksnap.cli.command.VersionCommand;
 import blksnap.cli.daemon.LoadCommand;
 import blksnap.cli.demo.DemoCommand;
+import blksnap.cli.model.Models;
 import blksnap.cli.reference.CompletionCommand;
 import blksnap.cli.reference.HelpLayout;
 import blksnap.cli.repl.ShellCommand;
@@ -180,9 +181,9 @@ public final class CommandTree {
   }
 
   private CommandLine build(List<String> commands, boolean withHelp) {
-    var root = new CommandLine(new RootCommand(context));
+    var root = new CommandLine(Models.of(new RootCommand(context)));
     root.getCommandSpec()
-        .addMixin("common", CommandSpec.forAnnotatedObject(context.options()))
+        .addMixin("common", Models.of(context.options()))
         .addOption(
             OptionSpec.builder("-V", "--version")
                 .versionHelp(true)
@@ -191,14 +192,14 @@ public final class CommandTree {
     for (String command : commands) {
       int space = command.indexOf(' ');
       if (space < 0) {
-        root.addSubcommand(command, make(command));
+        root.addSubcommand(command, line(command));
       } else {
         CommandLine group = group(root, command.substring(0, space));
-        group.addSubcommand(command.substring(space + 1), make(command));
+        group.addSubcommand(command.substring(space + 1), line(command));
       }
     }
     if (withHelp) {
-      root.addSubcommand(HELP, new HelpCommand(context));
+      root.addSubcommand(HELP, Models.of(new HelpCommand(context)));
     }
     return configured(root);
   }
@@ -247,6 +248,12 @@ public final class CommandTree {
     };
   }
 
+  private CommandLine line(String command) {
+    return UPSTREAM.contains(command)
+        ? named(command, makeUpstream(command))
+        : new CommandLine(Models.of(make(command)));
+  }
+
   private Object make(String command) {
     return switch (command) {
       case "load" -> new LoadCommand(context);
@@ -281,7 +288,7 @@ public final class CommandTree {
       case "shell" -> new ShellCommand(context, inner -> new CommandTree(inner).withoutShell());
       case "demo" -> new DemoCommand(context);
       case "completion" -> new CompletionCommand(context, this::full);
-      default -> named(command, makeUpstream(command));
+      default -> throw new IllegalArgumentException("no command " + command);
     };
   }
 
@@ -309,7 +316,7 @@ public final class CommandTree {
 
   /** Some are known by two names; their examples have the one that they were written for. */
   private static CommandLine named(String name, Object command) {
-    var line = new CommandLine(command);
+    var line = new CommandLine(Models.of(command));
     String written = "blksnap " + line.getCommandName() + " ";
     var usage = line.getCommandSpec().usageMessage();
     usage.footer(

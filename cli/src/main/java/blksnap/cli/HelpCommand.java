@@ -34,10 +34,10 @@ final class HelpCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "Words of the command.")
-  private List<String> words = List.of();
+  List<String> words = List.of();
 
   HelpCommand(CommandContext context) {
     this.context = context;

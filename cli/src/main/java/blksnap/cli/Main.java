@@ -28,7 +28,7 @@ public final class Main {
     var out = writer(FileDescriptor.out, false);
     var err = writer(FileDescriptor.err, true);
     InputStream in = new FileInputStream(FileDescriptor.in);
-    Thread.setDefaultUncaughtExceptionHandler((_, thrown) -> tell(args, thrown, err));
+    tellUncaught(args, err);
     int code;
     try {
       code = run(args, Environment.ofProcess(), opener(), in, out, err);
@@ -37,6 +37,11 @@ public final class Main {
       code = ExitCodes.FAILED;
     }
     System.exit(code);
+  }
+
+  /** A thread that dies says so in a line. */
+  static void tellUncaught(String[] args, PrintWriter err) {
+    Thread.setDefaultUncaughtExceptionHandler((_, thrown) -> tell(args, thrown, err));
   }
 
   private static void tell(String[] args, Throwable thrown, PrintWriter err) {

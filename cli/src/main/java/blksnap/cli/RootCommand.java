@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
 final class RootCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   RootCommand(CommandContext context) {
     this.context = context;

@@ -81,6 +81,7 @@ final class StartupTraining {
             "XDG_STATE_HOME", directory.toString(),
             "TERM", "xterm"));
     var environment = new Environment(variables, own.uid(), directory, directory, true, true, true);
+    Main.tellUncaught(new String[0], nowhere());
     for (List<String> line : LINES) {
       var _ =
           Main.run(

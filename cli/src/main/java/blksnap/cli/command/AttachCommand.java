@@ -31,30 +31,30 @@ import picocli.CommandLine.Spec;
 public final class AttachCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       arity = "0..1",
       hideParamSyntax = true, // it must be there, unless an upstream script names it by the option
       paramLabel = Labels.PATH,
       description = "Regular file or block device.")
-  private Optional<Path> path = Optional.empty();
+  Optional<Path> path = Optional.empty();
 
   @Option(
       names = {"-d", "--device"},
       hidden = true,
       paramLabel = Labels.PATH,
       description = "The same, as the kernel module's tool has it; says so in its words.")
-  private Optional<Path> upstreamDevice = Optional.empty();
+  Optional<Path> upstreamDevice = Optional.empty();
 
   @Option(
       names = "--name",
       paramLabel = Labels.VALUE,
       description = "Name of the device; made from the file's name if not given.")
-  private Optional<String> name = Optional.empty();
+  Optional<String> name = Optional.empty();
 
   @Option(names = "--read-only", description = "Refuse writes through the export.")
-  private boolean readOnly;
+  boolean readOnly;
 
   @Option(
       names = "--cache",
@@ -63,7 +63,7 @@ public final class AttachCommand implements Callable<Integer> {
       converter = EnumWord.ToCache.class,
       completionCandidates = EnumWord.Caches.class,
       description = "How the disk is opened: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-  private CtrlRequest.Cache cache = CtrlRequest.Cache.WRITEBACK;
+  CtrlRequest.Cache cache = CtrlRequest.Cache.WRITEBACK;
 
   public AttachCommand(CommandContext context) {
     this.context = context;

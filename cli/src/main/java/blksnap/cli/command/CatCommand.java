@@ -15,7 +15,7 @@ public final class CatCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.NODE, description = "Path of the value in the status tree.")
-  private String path = "";
+  String path = "";
 
   public CatCommand(CommandContext context) {
     this.context = context;

@@ -18,7 +18,7 @@ public final class CbtInfoCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   public CbtInfoCommand(CommandContext context) {
     this.context = context;

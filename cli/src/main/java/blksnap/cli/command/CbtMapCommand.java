@@ -35,28 +35,28 @@ import picocli.CommandLine.Spec;
 public final class CbtMapCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   @Option(
       names = "--since",
       paramLabel = Labels.SNAPSHOT,
       description = "Number of a take from 0 to 255, or a snapshot: only what changed after it.")
-  private Optional<String> since = Optional.empty();
+  Optional<String> since = Optional.empty();
 
   @Option(
       names = "--until",
       paramLabel = Labels.SNAPSHOT,
       description = "Snapshot whose frozen map is read.")
-  private Optional<String> until = Optional.empty();
+  Optional<String> until = Optional.empty();
 
   @Option(
       names = "--raw",
       paramLabel = Labels.FILE,
       description = "Write the map itself into this file, one byte a block.")
-  private Optional<Path> raw = Optional.empty();
+  Optional<Path> raw = Optional.empty();
 
   public CbtMapCommand(CommandContext context) {
     this.context = context;

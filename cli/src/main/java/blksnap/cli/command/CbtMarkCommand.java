@@ -17,7 +17,7 @@ public final class CbtMarkCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(index = "0", paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   @Parameters(
       index = "1..*",
@@ -25,7 +25,7 @@ public final class CbtMarkCommand implements Callable<Integer> {
       paramLabel = Labels.RANGE,
       converter = SectorRangeConverter.class,
       description = "First sector and number of sectors, of 512 bytes; or sizes with K, M, G or T.")
-  private List<SectorRange> ranges = List.of();
+  List<SectorRange> ranges = List.of();
 
   public CbtMarkCommand(CommandContext context) {
     this.context = context;

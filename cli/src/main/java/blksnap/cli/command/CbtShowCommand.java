@@ -51,19 +51,19 @@ public final class CbtShowCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   @Option(
       names = "--since",
       paramLabel = Labels.SNAPSHOT,
       description = "Number of a take from 0 to 255, or a snapshot: only what changed after it.")
-  private Optional<String> since = Optional.empty();
+  Optional<String> since = Optional.empty();
 
   @Option(
       names = "--svg",
       paramLabel = Labels.FILE,
       description = "Write it into this file as a picture.")
-  private Optional<Path> svg = Optional.empty();
+  Optional<Path> svg = Optional.empty();
 
   public CbtShowCommand(CommandContext context) {
     this.context = context;

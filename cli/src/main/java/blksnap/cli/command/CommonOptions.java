@@ -16,20 +16,20 @@ public final class CommonOptions {
       paramLabel = Labels.DIRECTORY,
       scope = ScopeType.INHERIT,
       description = "Directory of the engine's sockets (also BLKSNAP_RUN_DIR).")
-  private Optional<Path> runDirectory = Optional.empty();
+  Optional<Path> runDirectory = Optional.empty();
 
   @Option(
       names = "--state-dir",
       paramLabel = Labels.DIRECTORY,
       scope = ScopeType.INHERIT,
       description = "Directory of what outlives the engine (also BLKSNAP_STATE_DIR).")
-  private Optional<Path> stateDirectory = Optional.empty();
+  Optional<Path> stateDirectory = Optional.empty();
 
   @Option(
       names = "--embedded",
       scope = ScopeType.INHERIT,
       description = "Run an engine inside this process, for this one command.")
-  private boolean embedded;
+  boolean embedded;
 
   @Option(
       names = {"-o", "--output"},
@@ -37,7 +37,7 @@ public final class CommonOptions {
       converter = EnumWord.ToFormat.class,
       scope = ScopeType.INHERIT,
       description = "Form of the output: ${COMPLETION-CANDIDATES}.")
-  private Optional<OutputFormat> format = Optional.empty();
+  Optional<OutputFormat> format = Optional.empty();
 
   @Option(
       names = "--color",
@@ -45,20 +45,20 @@ public final class CommonOptions {
       converter = EnumWord.ToColor.class,
       scope = ScopeType.INHERIT,
       description = "Use of colour: ${COMPLETION-CANDIDATES}; auto also heeds NO_COLOR.")
-  private Optional<ColorMode> color = Optional.empty();
+  Optional<ColorMode> color = Optional.empty();
 
   @Option(
       names = "--debug",
       scope = ScopeType.INHERIT,
       description = "Print the exchange with the engine, and stack traces.")
-  private boolean debug;
+  boolean debug;
 
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,
       scope = ScopeType.INHERIT,
       description = "Show help and exit.")
-  private boolean help;
+  boolean help;
 
   public Optional<Path> runDirectory() {
     return runDirectory;

@@ -23,21 +23,21 @@ import picocli.CommandLine.Spec;
 public final class DetachCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       arity = "0..1",
       hideParamSyntax = true, // it must be there, unless an upstream script names it by the option
       paramLabel = Labels.DEVICE,
       description = "Name of the device.")
-  private Optional<String> device = Optional.empty();
+  Optional<String> device = Optional.empty();
 
   @Option(
       names = {"-d", "--device"},
       hidden = true,
       paramLabel = Labels.DEVICE,
       description = "Name or path of the device, as the kernel module's tool has it.")
-  private Optional<String> upstreamDevice = Optional.empty();
+  Optional<String> upstreamDevice = Optional.empty();
 
   public DetachCommand(CommandContext context) {
     this.context = context;

@@ -40,7 +40,7 @@ public final class DmesgCommand implements Callable<Integer> {
   @Option(
       names = {"-w", "--follow"},
       description = "Go on printing lines as they come, until interrupted.")
-  private boolean follow;
+  boolean follow;
 
   @Option(
       names = {"-l", "--level"},
@@ -48,12 +48,12 @@ public final class DmesgCommand implements Callable<Integer> {
       converter = EnumWord.ToLevel.class,
       completionCandidates = EnumWord.Levels.class,
       description = "Only lines that are at least so grave: ${COMPLETION-CANDIDATES}.")
-  private LogRing.Level level = LogRing.Level.DEBUG;
+  LogRing.Level level = LogRing.Level.DEBUG;
 
   @Option(
       names = {"-x", "--decode"},
       description = "Write the level before each line of a table, too.")
-  private boolean decode;
+  boolean decode;
 
   public DmesgCommand(CommandContext context) {
     this.context = context;

@@ -21,19 +21,19 @@ final class HookOptions {
         "Mount point of a file system on the devices: it is frozen for the instant, so that its "
             + "image is clean. May be given more than once. Needs an engine of root's."
       })
-  private List<Path> freeze = List.of();
+  List<Path> freeze = List.of();
 
   @Option(
       names = "--pre",
       paramLabel = "COMMAND",
       description = "Command that the engine runs before, with its own rights, by /bin/sh -c.")
-  private Optional<String> pre = Optional.empty();
+  Optional<String> pre = Optional.empty();
 
   @Option(
       names = "--post",
       paramLabel = "COMMAND",
       description = "Command that the engine runs after, also when the take failed.")
-  private Optional<String> post = Optional.empty();
+  Optional<String> post = Optional.empty();
 
   @Option(
       names = "--freeze-timeout",
@@ -43,12 +43,12 @@ final class HookOptions {
         "Most time for each command, and for freezing until thawed: 1 to 600. "
             + "Default: ${DEFAULT-VALUE}."
       })
-  private int timeoutSeconds = 10;
+  int timeoutSeconds = 10;
 
   @Option(
       names = "--best-effort",
       description = "Take it as well when freezing or the first command fails, and say so.")
-  private boolean bestEffort;
+  boolean bestEffort;
 
   /** Whether anything was asked for. */
   boolean asked() {

@@ -18,7 +18,7 @@ public final class ParamGetCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.PARAMETER, description = "Name of the parameter.")
-  private String name = "";
+  String name = "";
 
   public ParamGetCommand(CommandContext context) {
     this.context = context;

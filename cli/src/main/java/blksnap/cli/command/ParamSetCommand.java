@@ -18,10 +18,10 @@ public final class ParamSetCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(index = "0", paramLabel = Labels.PARAMETER, description = "Name of the parameter.")
-  private String name = "";
+  String name = "";
 
   @Parameters(index = "1", paramLabel = Labels.VALUE, description = "Its new value.")
-  private String value = "";
+  String value = "";
 
   public ParamSetCommand(CommandContext context) {
     this.context = context;

@@ -29,7 +29,7 @@ public final class ResizeCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(index = "0", paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   @Parameters(
       index = "1",
@@ -37,17 +37,17 @@ public final class ResizeCommand implements Callable<Integer> {
       paramLabel = Labels.SIZE,
       converter = ByteSize.Converter.class,
       description = "New size of a regular file; a number with K, M, G, T or s (sectors).")
-  private Optional<ByteSize> size = Optional.empty();
+  Optional<ByteSize> size = Optional.empty();
 
   @Option(
       names = {"-f", "--force"},
       description = "Also when that cuts off the end, with what is there.")
-  private boolean force;
+  boolean force;
 
   @Option(
       names = "--reconnect",
       description = "End the connections of the device's clients, who see the new size then.")
-  private boolean reconnect;
+  boolean reconnect;
 
   public ResizeCommand(CommandContext context) {
     this.context = context;

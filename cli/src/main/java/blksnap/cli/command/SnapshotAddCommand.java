@@ -15,10 +15,10 @@ public final class SnapshotAddCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(index = "0", paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   @Parameters(index = "1", paramLabel = Labels.DEVICE, description = "Name of the device.")
-  private String device = "";
+  String device = "";
 
   public SnapshotAddCommand(CommandContext context) {
     this.context = context;

@@ -25,10 +25,10 @@ public final class SnapshotAppendStorageCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(index = "0", paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   @Parameters(index = "1", paramLabel = Labels.PATH, description = "File or block device.")
-  private Path path = Path.of("");
+  Path path = Path.of("");
 
   @Option(
       names = "--range",
@@ -36,7 +36,7 @@ public final class SnapshotAppendStorageCommand implements Callable<Integer> {
       converter = SectorRangeConverter.class,
       description =
           "Use only these sectors of it, or sizes with K, M, G or T; may be given more than once.")
-  private List<SectorRange> ranges = List.of();
+  List<SectorRange> ranges = List.of();
 
   public SnapshotAppendStorageCommand(CommandContext context) {
     this.context = context;

@@ -31,33 +31,33 @@ import picocli.CommandLine.Spec;
 public final class SnapshotCreateCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       arity = "1..*",
       paramLabel = Labels.DEVICE,
       description = "Names of the devices; all are taken at one instant.")
-  private List<String> devices = List.of();
+  List<String> devices = List.of();
 
   @Option(
       names = "--storage",
       required = true,
       paramLabel = Labels.PATH,
       description = "Where old blocks are kept: a file, a directory or a block device.")
-  private Path storage = Path.of("");
+  Path storage = Path.of("");
 
   @Option(
       names = "--limit",
       paramLabel = Labels.SIZE,
       converter = ByteSize.Converter.class,
       description = "Most storage that is used; a number with K, M, G, T or s (sectors).")
-  private Optional<ByteSize> limit = Optional.empty();
+  Optional<ByteSize> limit = Optional.empty();
 
   @Option(
       names = "--name",
       paramLabel = Labels.VALUE,
       description = "Name that stands for the UUID from then on.")
-  private Optional<String> name = Optional.empty();
+  Optional<String> name = Optional.empty();
 
   @Option(
       names = "--durability",
@@ -69,7 +69,7 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
         "What the snapshot survives: none (nothing), process (a killed engine), "
             + "power (a power loss). Default: ${DEFAULT-VALUE}."
       })
-  private CtrlRequest.Durability durability = CtrlRequest.Durability.PROCESS;
+  CtrlRequest.Durability durability = CtrlRequest.Durability.PROCESS;
 
   @Option(
       names = "--on-full",
@@ -81,12 +81,12 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
         "When storage is full: break the snapshot, or let writers wait[:SECONDS]. Of several "
             + "snapshots of a device, the longest wait counts. Default: ${DEFAULT-VALUE}."
       })
-  private CtrlRequest.OnFull onFull = CtrlRequest.OnFull.BREAK;
+  CtrlRequest.OnFull onFull = CtrlRequest.OnFull.BREAK;
 
   @Option(names = "--take", description = "Take it at once.")
-  private boolean take;
+  boolean take;
 
-  @Mixin private HookOptions options = new HookOptions();
+  @Mixin HookOptions options = new HookOptions();
 
   public SnapshotCreateCommand(CommandContext context) {
     this.context = context;

@@ -18,7 +18,7 @@ public final class SnapshotDestroyCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   public SnapshotDestroyCommand(CommandContext context) {
     this.context = context;

@@ -22,7 +22,7 @@ public final class SnapshotImagesCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   public SnapshotImagesCommand(CommandContext context) {
     this.context = context;

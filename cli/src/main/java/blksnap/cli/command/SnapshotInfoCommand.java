@@ -18,7 +18,7 @@ public final class SnapshotInfoCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   public SnapshotInfoCommand(CommandContext context) {
     this.context = context;

@@ -32,9 +32,9 @@ public final class SnapshotTakeCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
-  @Mixin private HookOptions options = new HookOptions();
+  @Mixin HookOptions options = new HookOptions();
 
   public SnapshotTakeCommand(CommandContext context) {
     this.context = context;

@@ -21,17 +21,17 @@ import picocli.CommandLine.Spec;
 public final class SnapshotWaitCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   @Option(
       names = "--timeout",
       paramLabel = "MS",
       defaultValue = "10000",
       description = "Longest wait in milliseconds. Default: ${DEFAULT-VALUE}.")
-  private long timeoutMillis;
+  long timeoutMillis;
 
   public SnapshotWaitCommand(CommandContext context) {
     this.context = context;

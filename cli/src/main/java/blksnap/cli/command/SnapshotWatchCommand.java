@@ -25,7 +25,7 @@ public final class SnapshotWatchCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(paramLabel = Labels.SNAPSHOT, description = "Name or UUID.")
-  private String snapshot = "";
+  String snapshot = "";
 
   public SnapshotWatchCommand(CommandContext context) {
     this.context = context;

@@ -41,15 +41,15 @@ import picocli.CommandLine.Spec;
 public final class StatusCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
-  @Mixin private WatchOptions options = new WatchOptions();
+  @Mixin WatchOptions options = new WatchOptions();
 
   @Parameters(arity = "0..1", paramLabel = Labels.NODE, description = "Path in the status tree.")
-  private Optional<String> path = Optional.empty();
+  Optional<String> path = Optional.empty();
 
   @Option(names = "--json", description = "The same as -o json.")
-  private boolean json;
+  boolean json;
 
   @Option(
       names = "--watch",
@@ -59,7 +59,7 @@ public final class StatusCommand implements Callable<Integer> {
       fallbackValue = WatchOptions.USUAL_SECONDS,
       preprocessor = WatchOptions.SecondsBehindSign.class,
       description = "Show it again at intervals, of 2 seconds if none is given.")
-  private Optional<Long> watchMillis = Optional.empty();
+  Optional<Long> watchMillis = Optional.empty();
 
   public StatusCommand(CommandContext context) {
     this.context = context;

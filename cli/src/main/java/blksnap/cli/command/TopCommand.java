@@ -48,7 +48,7 @@ public final class TopCommand implements Callable<Integer>, LiveView.Content {
 
   private final CommandContext context;
 
-  @Mixin private WatchOptions watch = new WatchOptions();
+  @Mixin WatchOptions watch = new WatchOptions();
 
   @Option(
       names = {"-i", "--interval"},
@@ -56,7 +56,7 @@ public final class TopCommand implements Callable<Integer>, LiveView.Content {
       converter = WatchOptions.Seconds.class,
       defaultValue = WatchOptions.USUAL_SECONDS,
       description = "Time between two views; 2 seconds if not given.")
-  private long intervalMillis;
+  long intervalMillis;
 
   @Option(
       names = "--sort",
@@ -64,7 +64,7 @@ public final class TopCommand implements Callable<Integer>, LiveView.Content {
       converter = ToOrder.class,
       completionCandidates = Orders.class,
       description = "What to sort by: ${COMPLETION-CANDIDATES}.")
-  private TopOrder order = TopOrder.NAME;
+  TopOrder order = TopOrder.NAME;
 
   private boolean turned;
   private TopSample before = new TopSample(0, Collections.emptyMap());

@@ -31,7 +31,7 @@ public final class UnloadCommand implements Callable<Integer> {
   @Option(
       names = {"-f", "--force"},
       description = "Release snapshots and disconnect clients first.")
-  private boolean force;
+  boolean force;
 
   public UnloadCommand(CommandContext context) {
     this.context = context;

@@ -20,19 +20,19 @@ public final class VersionCommand implements Callable<Integer> {
       names = {"-j", "--json"},
       hidden = true,
       description = "The same as -o json, as the kernel module's tool has it.")
-  private boolean json;
+  boolean json;
 
   @Option(
       names = {"-m", "--modification"},
       hidden = true,
       description = "Print the name of the modification, as the kernel module's tool has it.")
-  private boolean modification;
+  boolean modification;
 
   @Option(
       names = {"-c", "--compatibility"},
       hidden = true,
       description = "Print the flags of what is more than upstream has; there are none.")
-  private boolean compatibility;
+  boolean compatibility;
 
   public VersionCommand(CommandContext context) {
     this.context = context;

@@ -16,7 +16,7 @@ public final class WatchOptions {
       paramLabel = Labels.COUNT,
       converter = Count.class,
       description = "Show it so many times, then end; without this, until interrupted.")
-  private long count = Long.MAX_VALUE;
+  long count = Long.MAX_VALUE;
 
   public long count() {
     return count;

@@ -44,36 +44,36 @@ public final class LoadCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(
       arity = "0..*",
       paramLabel = Labels.ASSIGNMENT,
       description = "Parameters; they win over those of --config.")
-  private List<String> assignments = List.of();
+  List<String> assignments = List.of();
 
   @Option(
       names = "--config",
       paramLabel = Labels.FILE,
       description = "File of parameters, one NAME=VALUE a line; lines with # are comments.")
-  private Optional<Path> config = Optional.empty();
+  Optional<Path> config = Optional.empty();
 
   @Option(
       names = "--foreground",
       description = "Stay in this process until unloaded or ended by SIGTERM or SIGINT.")
-  private boolean foreground;
+  boolean foreground;
 
   @Option(
       names = "--tcp",
       paramLabel = "PORT",
       description = "Serve NBD also on this port of 127.0.0.1.")
-  private Optional<Integer> tcp = Optional.empty();
+  Optional<Integer> tcp = Optional.empty();
 
   @Option(
       names = "--notify",
       hidden = true,
       description = "Say on standard output when serving, and leave the terminal's session.")
-  private boolean notify;
+  boolean notify;
 
   public LoadCommand(CommandContext context) {
     this.context = context;

@@ -50,23 +50,23 @@ public final class DemoCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Option(
       names = "--disk",
       paramLabel = Labels.FILE,
       description = "Use a copy of this disk image as the first disk; the image is only read.")
-  private Optional<Path> disk = Optional.empty();
+  Optional<Path> disk = Optional.empty();
 
   @Option(names = "--keep", description = "Leave the directory with the disks where it is.")
-  private boolean keep;
+  boolean keep;
 
   @Option(
       names = "--size",
       paramLabel = Labels.SIZE,
       converter = ByteSize.Converter.class,
       description = "Size of the first disk, 64M if not given; the second has half of it.")
-  private Optional<ByteSize> size = Optional.empty();
+  Optional<ByteSize> size = Optional.empty();
 
   public DemoCommand(CommandContext context) {
     this.context = context;

@@ -50,7 +50,7 @@ public final class CompletionCommand implements Callable<Integer> {
       paramLabel = "SHELL",
       converter = ToShell.class,
       description = "One of: ${COMPLETION-CANDIDATES}.")
-  private Shell shell = Shell.BASH;
+  Shell shell = Shell.BASH;
 
   /**
    * @param tree makes the whole tree of commands

@@ -23,7 +23,7 @@ final class CdCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(arity = "0..1", paramLabel = Labels.NODE, description = "Directory to move to.")
-  private Optional<String> path = Optional.empty();
+  Optional<String> path = Optional.empty();
 
   CdCommand(CommandContext context) {
     this.context = context;

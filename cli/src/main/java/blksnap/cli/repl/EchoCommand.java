@@ -21,16 +21,16 @@ final class EchoCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Parameters(index = "0", paramLabel = Labels.VALUE, description = "The new value.")
-  private String value = "";
+  String value = "";
 
   @Parameters(index = "1", paramLabel = INTO, description = "The sign itself.")
-  private String sign = "";
+  String sign = "";
 
   @Parameters(index = "2", paramLabel = Labels.NODE, description = "Path of the value.")
-  private String path = "";
+  String path = "";
 
   EchoCommand(CommandContext context) {
     this.context = context;

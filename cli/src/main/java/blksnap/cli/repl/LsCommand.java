@@ -18,7 +18,7 @@ final class LsCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(arity = "0..1", paramLabel = Labels.NODE, description = "Directory to list.")
-  private Optional<String> path = Optional.empty();
+  Optional<String> path = Optional.empty();
 
   LsCommand(CommandContext context) {
     this.context = context;

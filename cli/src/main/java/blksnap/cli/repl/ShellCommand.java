@@ -37,7 +37,7 @@ public final class ShellCommand implements Callable<Integer> {
   @Option(
       names = "--keep-going",
       description = "Run the lines behind one that fails, too; the exit code tells of it.")
-  private boolean keepGoing;
+  boolean keepGoing;
 
   /**
    * @param tree makes the tree of commands that the shell takes, for the shell's own context

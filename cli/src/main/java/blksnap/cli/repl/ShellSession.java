@@ -5,6 +5,7 @@ import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Defaults;
 import blksnap.cli.command.Directories;
 import blksnap.cli.command.Environment;
+import blksnap.cli.model.Models;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -62,10 +63,10 @@ final class ShellSession implements Closeable {
             .with(Directories.STATE_VARIABLE, directories.state().toString());
     context = context(environment, out, err);
     tree = tree(context);
-    tree.addSubcommand(new CdCommand(context));
-    tree.addSubcommand(new EchoCommand(context));
-    tree.addSubcommand(new ExitCommand(this));
-    var watch = new CommandLine(new WatchCommand(context, this));
+    tree.addSubcommand(Models.of(new CdCommand(context)));
+    tree.addSubcommand(Models.of(new EchoCommand(context)));
+    tree.addSubcommand(Models.of(new ExitCommand(this)));
+    var watch = new CommandLine(Models.of(new WatchCommand(context, this)));
     watch.setStopAtPositional(true); // what stands behind the watched command's name is for it
     tree.addSubcommand(watch);
   }
@@ -84,9 +85,9 @@ final class ShellSession implements Closeable {
   /** What a line may do that changes nothing of the session. */
   private CommandLine tree(CommandContext of) {
     CommandLine commands = trees.apply(of);
-    commands.addSubcommand(new LsCommand(of));
-    commands.addSubcommand(new TreeCommand(of));
-    commands.addSubcommand(new PwdCommand(of));
+    commands.addSubcommand(Models.of(new LsCommand(of)));
+    commands.addSubcommand(Models.of(new TreeCommand(of)));
+    commands.addSubcommand(Models.of(new PwdCommand(of)));
     return commands;
   }
 

@@ -20,7 +20,7 @@ final class TreeCommand implements Callable<Integer> {
   private final CommandContext context;
 
   @Parameters(arity = "0..1", paramLabel = Labels.NODE, description = "Directory to draw.")
-  private Optional<String> path = Optional.empty();
+  Optional<String> path = Optional.empty();
 
   TreeCommand(CommandContext context) {
     this.context = context;

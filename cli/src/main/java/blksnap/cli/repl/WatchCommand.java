@@ -24,7 +24,7 @@ final class WatchCommand implements Callable<Integer>, LiveView.Content {
   private final CommandContext context;
   private final ShellSession session;
 
-  @Mixin private WatchOptions options = new WatchOptions();
+  @Mixin WatchOptions options = new WatchOptions();
 
   @Option(
       names = {"-i", "--interval"},
@@ -32,10 +32,10 @@ final class WatchCommand implements Callable<Integer>, LiveView.Content {
       converter = WatchOptions.Seconds.class,
       defaultValue = WatchOptions.USUAL_SECONDS,
       description = "Time between two runs; 2 seconds if not given.")
-  private long intervalMillis;
+  long intervalMillis;
 
   @Parameters(arity = "1..*", paramLabel = "COMMAND", description = "The command and its words.")
-  private List<String> words = List.of();
+  List<String> words = List.of();
 
   private String text = "";
 

@@ -16,8 +16,8 @@ import picocli.CommandLine.Mixin;
 public final class AddCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private DeviceOption device = new DeviceOption();
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin DeviceOption device = new DeviceOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   public AddCommand(CommandContext context) {
     this.context = context;

@@ -43,21 +43,21 @@ public final class AppendStorageCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   @Option(
       names = {"-f", "--file"},
       paramLabel = Labels.PATH,
       description = "File all of which is used.")
-  private Optional<Path> file = Optional.empty();
+  Optional<Path> file = Optional.empty();
 
   @Option(
       names = {"-d", "--device"},
       paramLabel = Labels.PATH,
       description = "Block device or file of which ranges are used.")
-  private Optional<Path> device = Optional.empty();
+  Optional<Path> device = Optional.empty();
 
   @Option(
       names = {"-r", "--range", "--ranges"},
@@ -65,7 +65,7 @@ public final class AppendStorageCommand implements Callable<Integer> {
       paramLabel = Labels.RANGE,
       converter = SectorRangeConverter.class,
       description = "First sector and number of sectors; may be given more than once.")
-  private List<SectorRange> ranges = List.of();
+  List<SectorRange> ranges = List.of();
 
   public AppendStorageCommand(CommandContext context) {
     this.context = context;

@@ -35,9 +35,9 @@ public final class CollectCommand implements Callable<Integer> {
       names = {"-i", "--id"},
       paramLabel = Labels.SNAPSHOT,
       description = "UUID or name of one snapshot; all without it.")
-  private Optional<String> id = Optional.empty();
+  Optional<String> id = Optional.empty();
 
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin JsonOption json = new JsonOption();
 
   public CollectCommand(CommandContext context) {
     this.context = context;

@@ -38,20 +38,20 @@ public final class CreateCommand implements Callable<Integer> {
       arity = "1..*",
       paramLabel = Labels.DEVICE,
       description = "Name or path of a device; may be given more than once.")
-  private List<String> devices = List.of();
+  List<String> devices = List.of();
 
   @Option(
       names = {"-f", "--file"},
       paramLabel = Labels.PATH,
       description = "Storage: a file, a directory in which one is made, or a block device.")
-  private Optional<Path> file = Optional.empty();
+  Optional<Path> file = Optional.empty();
 
   @Option(
       names = {"-l", "--limit"},
       paramLabel = Labels.SIZE,
       converter = ByteSize.Converter.class,
       description = "Most bytes of the storage that are used.")
-  private Optional<ByteSize> limit = Optional.empty();
+  Optional<ByteSize> limit = Optional.empty();
 
   public CreateCommand(CommandContext context) {
     this.context = context;

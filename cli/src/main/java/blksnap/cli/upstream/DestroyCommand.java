@@ -16,7 +16,7 @@ import picocli.CommandLine.Mixin;
 public final class DestroyCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   public DestroyCommand(CommandContext context) {
     this.context = context;

@@ -10,7 +10,7 @@ final class DeviceOption {
       required = true,
       paramLabel = Labels.DEVICE,
       description = "Name or path of the device.")
-  private String device = "";
+  String device = "";
 
   String device() {
     return device;

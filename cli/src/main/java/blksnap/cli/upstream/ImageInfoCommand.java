@@ -37,18 +37,18 @@ public final class ImageInfoCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
-  @Mixin private DeviceOption device = new DeviceOption();
+  @Mixin DeviceOption device = new DeviceOption();
 
   @Option(
       names = {"-f", "--field"},
       paramLabel = "FIELD",
       completionCandidates = Fields.class,
       description = "Print the value of one field alone: ${COMPLETION-CANDIDATES}.")
-  private Optional<String> field = Optional.empty();
+  Optional<String> field = Optional.empty();
 
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin JsonOption json = new JsonOption();
 
   public ImageInfoCommand(CommandContext context) {
     this.context = context;

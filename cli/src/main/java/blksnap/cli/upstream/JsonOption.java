@@ -9,7 +9,7 @@ final class JsonOption {
   @Option(
       names = {"-j", "--json"},
       description = "Print JSON; the same as -o json.")
-  private boolean json;
+  boolean json;
 
   boolean wanted(CommandContext context) {
     return json || context.format() == OutputFormat.JSON;

@@ -19,8 +19,8 @@ import picocli.CommandLine.Mixin;
 public final class MapInfoCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private DeviceOption device = new DeviceOption();
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin DeviceOption device = new DeviceOption();
+  @Mixin JsonOption json = new JsonOption();
 
   public MapInfoCommand(CommandContext context) {
     this.context = context;

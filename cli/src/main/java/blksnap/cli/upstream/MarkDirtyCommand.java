@@ -38,19 +38,19 @@ import picocli.CommandLine.Spec;
 public final class MarkDirtyCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec CommandSpec spec = CommandSpec.create();
 
   @Option(
       names = {"-f", "--file"},
       paramLabel = Labels.FILE,
       description = "File whose place on the device is marked.")
-  private Optional<Path> file = Optional.empty();
+  Optional<Path> file = Optional.empty();
 
   @Option(
       names = {"-d", "--device"},
       paramLabel = Labels.DEVICE,
       description = "Name or path of the device, or name of an image of it.")
-  private Optional<String> device = Optional.empty();
+  Optional<String> device = Optional.empty();
 
   @Option(
       names = {"-r", "--ranges"},
@@ -58,7 +58,7 @@ public final class MarkDirtyCommand implements Callable<Integer> {
       paramLabel = Labels.RANGE,
       converter = SectorRangeConverter.class,
       description = "First sector and number of sectors.")
-  private List<SectorRange> ranges = List.of();
+  List<SectorRange> ranges = List.of();
 
   public MarkDirtyCommand(CommandContext context) {
     this.context = context;

@@ -31,16 +31,16 @@ public final class ReadCbtMapCommand implements Callable<Integer> {
   private final CommandContext context;
   private final boolean needsTaken;
 
-  @Mixin private DeviceOption device = new DeviceOption();
+  @Mixin DeviceOption device = new DeviceOption();
 
   @Option(
       names = {"-f", "--file"},
       required = true,
       paramLabel = Labels.FILE,
       description = "File that is written.")
-  private Path file = Path.of("");
+  Path file = Path.of("");
 
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin JsonOption json = new JsonOption();
 
   /**
    * @param needsTaken whether it fails while no snapshot of the device is taken

@@ -10,7 +10,7 @@ final class SnapshotOption {
       required = true,
       paramLabel = Labels.SNAPSHOT,
       description = "UUID or name of the snapshot.")
-  private String id = "";
+  String id = "";
 
   String id() {
     return id;

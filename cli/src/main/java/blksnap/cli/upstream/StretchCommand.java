@@ -29,21 +29,21 @@ public final class StretchCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   @Option(
       names = {"-p", "--path"},
       required = true,
       paramLabel = "START",
       description = "Start of the files' paths; a directory must end with a slash.")
-  private String path = "";
+  String path = "";
 
   @Option(
       names = {"-l", "--limit"},
       required = true,
       paramLabel = "MIB",
       description = "Most MiB of all files together.")
-  private long limitMebibytes;
+  long limitMebibytes;
 
   public StretchCommand(CommandContext context) {
     this.context = context;

@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 public final class TakeCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   public TakeCommand(CommandContext context) {
     this.context = context;

@@ -22,7 +22,7 @@ import picocli.CommandLine.Mixin;
 public final class TrackerCollectCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin JsonOption json = new JsonOption();
 
   public TrackerCollectCommand(CommandContext context) {
     this.context = context;

@@ -16,7 +16,7 @@ import picocli.CommandLine.Mixin;
 public final class TrackerRemoveCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private DeviceOption device = new DeviceOption();
+  @Mixin DeviceOption device = new DeviceOption();
 
   public TrackerRemoveCommand(CommandContext context) {
     this.context = context;

@@ -21,16 +21,16 @@ import picocli.CommandLine.Option;
 public final class WaitEventCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   @Option(
       names = {"-t", "--timeout"},
       required = true,
       paramLabel = "MS",
       description = "Longest wait in milliseconds.")
-  private long timeoutMillis;
+  long timeoutMillis;
 
-  @Mixin private JsonOption json = new JsonOption();
+  @Mixin JsonOption json = new JsonOption();
 
   public WaitEventCommand(CommandContext context) {
     this.context = context;

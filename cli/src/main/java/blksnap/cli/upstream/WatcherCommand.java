@@ -22,7 +22,7 @@ import picocli.CommandLine.Mixin;
 public final class WatcherCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Mixin private SnapshotOption snapshot = new SnapshotOption();
+  @Mixin SnapshotOption snapshot = new SnapshotOption();
 
   public WatcherCommand(CommandContext context) {
     this.context = context;

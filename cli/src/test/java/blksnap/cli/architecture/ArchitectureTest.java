@@ -64,6 +64,19 @@ class ArchitectureTest {
         .check(CLI);
   }
 
+  /** It is used while the rest is being compiled. */
+  @Test
+  void writesModelsWithoutTheRest() {
+    noClasses()
+        .that(resideInAnyPackage("blksnap.cli.model.."))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("blksnap..")
+                .and(resideOutsideOfPackages("blksnap.cli.model.."))
+                .as("are not of the package"))
+        .check(CLI);
+  }
+
   @Test
   void logsNowhereButInTheEngine() {
     noClasses().should().dependOnClassesThat(resideInAnyPackage("java.util.logging..")).check(CLI);
