@@ -16,6 +16,9 @@ import java.util.OptionalLong;
 
 /** Makes, takes and destroys snapshots. */
 final class Operator {
+  /** Takes whose numbers are used and that nobody has heard of: under way, or undone at a kill. */
+  private static final int MOST_UNKNOWN_TAKES = 8;
+
   /** More than all blocks of all disks, written to several times. */
   static final long MORE_BYTES = 16 << 20;
 
@@ -166,7 +169,7 @@ final class Operator {
     for (String device : model.devices) {
       DiskModel disk = Objects.requireNonNull(scene.disks.get(device));
       var take = new TakeModel(disk, scene.clock);
-      if (disk.lastNumber >= CbtMap.MAX_NUMBER - 2) {
+      if (disk.lastNumber >= CbtMap.MAX_NUMBER - MOST_UNKNOWN_TAKES) {
         disk.restart = "its numbers are over";
       }
       scene.takes.add(take);
