@@ -302,6 +302,9 @@ public final class DiskModel {
     sectors = found.length;
     for (int i = 0; i < sectors; i++) {
       List<Version> list = versions.get(i);
+      if (list.stream().anyMatch(Version::isUnderWay)) {
+        touch(i, 1); // it may have marked its blocks a moment ago, after a wait for room
+      }
       int last = list.size() - 1;
       while (list.get(last).value != found[i]) {
         if (!list.get(last).isUnderWay() || last == floor[i]) {
