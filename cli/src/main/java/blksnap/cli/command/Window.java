@@ -1,8 +1,8 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Terminals;
 import java.io.IOException;
 import org.jline.terminal.Terminal;
-import org.jline.terminal.TerminalBuilder;
 
 /** The size of the window that this process prints to. */
 final class Window {
@@ -15,7 +15,7 @@ final class Window {
     if (!environment.terminalOut() && !environment.terminalErr()) {
       return USUAL_COLUMNS;
     }
-    try (Terminal terminal = TerminalBuilder.builder().system(true).dumb(true).build()) {
+    try (Terminal terminal = Terminals.ofProcessOrDumb()) {
       return terminal.getWidth() > 0 ? terminal.getWidth() : USUAL_COLUMNS;
     } catch (IOException e) {
       return USUAL_COLUMNS;

@@ -11,7 +11,6 @@ import java.util.OptionalInt;
 import org.jline.terminal.Attributes;
 import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
-import org.jline.terminal.TerminalBuilder;
 import org.jline.utils.AttributedString;
 import org.jline.utils.Curses;
 import org.jline.utils.InfoCmp.Capability;
@@ -75,7 +74,7 @@ public final class Screen implements Closeable {
 
   /** The terminal of this process. Ctrl-C interrupts the calling thread from now on. */
   public static Screen ofProcess() throws IOException {
-    Terminal terminal = TerminalBuilder.builder().name("blksnap").system(true).build();
+    Terminal terminal = Terminals.ofProcess();
     Thread caller = Thread.currentThread();
     terminal.handle(Terminal.Signal.INT, _ -> caller.interrupt());
     return new Screen(terminal, true);

@@ -1,11 +1,11 @@
 package blksnap.cli.repl;
 
 import blksnap.cli.command.CommandContext;
+import blksnap.cli.live.Terminals;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jline.terminal.Terminal;
-import org.jline.terminal.TerminalBuilder;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -54,7 +54,7 @@ public final class ShellCommand implements Callable<Integer> {
         return new ScriptShell(session, context.in(), context.err(), keepGoing).run();
       }
     }
-    try (Terminal terminal = TerminalBuilder.builder().name("blksnap").system(true).build();
+    try (Terminal terminal = Terminals.ofProcess();
         var session = new ShellSession(context, tree, terminal.writer(), terminal.writer())) {
       session.context().drawOn(terminal);
       return new InteractiveShell(session, terminal).run();

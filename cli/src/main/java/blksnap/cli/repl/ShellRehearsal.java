@@ -1,14 +1,14 @@
 package blksnap.cli.repl;
 
 import blksnap.cli.command.CommandContext;
+import blksnap.cli.live.Terminals;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
-import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
-import org.jline.terminal.TerminalBuilder;
+import org.jline.utils.Signals;
 import picocli.CommandLine;
 
 /**
@@ -25,14 +25,9 @@ public final class ShellRehearsal {
   public static void run(CommandContext context, Function<CommandContext, CommandLine> tree)
       throws IOException {
     var keys = new ByteArrayInputStream(KEYS.getBytes(StandardCharsets.UTF_8));
-    try (Terminal terminal =
-            TerminalBuilder.builder()
-                .name("blksnap")
-                .type("xterm")
-                .system(false)
-                .streams(keys, OutputStream.nullOutputStream())
-                .size(new Size(80, 24))
-                .build();
+    Object before = Signals.register("WINCH", () -> {});
+    Signals.unregister("WINCH", before);
+    try (Terminal terminal = Terminals.ofStreams(keys, OutputStream.nullOutputStream());
         var session = new ShellSession(context, tree, terminal.writer(), terminal.writer())) {
       var _ = new InteractiveShell(session, terminal).run();
     }
