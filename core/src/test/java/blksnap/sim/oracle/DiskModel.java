@@ -137,9 +137,8 @@ public final class DiskModel {
   /** It failed: each sector is as before, or new. */
   public void failed(Version version, int first, long[] found) {
     for (int i = 0; i < found.length; i++) {
-      List<Version> list = versions.get(first + i);
       if (found[i] != version.value) {
-        list.remove(version);
+        forget(first + i, version);
       }
       if (cutOff == null) {
         requireCurrent(first + i, found[i], "after a write that failed");
@@ -212,10 +211,21 @@ public final class DiskModel {
     sizes.removeLast();
     resizes++;
     Version zeroes = cutOff;
-    for (List<Version> list : versions) {
-      list.removeIf(version -> version == zeroes);
+    for (int i = 0; zeroes != null && i < capacity; i++) {
+      forget(i, zeroes);
     }
     cutOff = null;
+  }
+
+  /** It never was; what was flushed since stays so. */
+  private void forget(int sector, Version version) {
+    int at = versions.get(sector).indexOf(version);
+    if (at >= 0) {
+      versions.get(sector).remove(at);
+      if (at < floor[sector]) {
+        floor[sector]--;
+      }
+    }
   }
 
   /** Somebody who is not tracked writes. */
