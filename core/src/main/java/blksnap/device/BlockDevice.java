@@ -48,6 +48,14 @@ public interface BlockDevice extends Closeable {
   void writeZeroes(long offset, long length, boolean noHole) throws IOException;
 
   /**
+   * Whether {@link #writeZeroes} is known to take less than writing as many zeroes would; false is
+   * always a safe answer. Takes no time itself.
+   */
+  default boolean zeroesFast(boolean noHole) {
+    return false;
+  }
+
+  /**
    * Makes everything that was written before this call began durable. Once it has failed it keeps
    * failing with {@code EIO}: the kernel reports a lost page once, and what was lost stays lost.
    */

@@ -65,6 +65,12 @@ final class BlockDeviceSpace implements Space {
     file.blockZeroOut(blocks.offset(), blocks.length());
   }
 
+  /** The kernel may have to write the zeroes, and does not say so before. */
+  @Override
+  public boolean zeroesFast(boolean noHole) {
+    return false;
+  }
+
   private Optional<ByteRange> wholeBlocks(long offset, long length) {
     long first = Math.ceilDiv(offset, logicalBlockBytes) * logicalBlockBytes;
     long end = (offset + length) / logicalBlockBytes * logicalBlockBytes;

@@ -198,6 +198,16 @@ public final class FileBlockDevice implements ResizableDevice {
     }
   }
 
+  @Override
+  public boolean zeroesFast(boolean noHole) {
+    gate.readLock().lock();
+    try {
+      return !closed && !readOnly && space.zeroesFast(noHole);
+    } finally {
+      gate.readLock().unlock();
+    }
+  }
+
   private void writeZeroBytes(long from, long end) throws BlkSnapException {
     for (long at = from; at < end; ) {
       int count = (int) Math.min(ZEROES.capacity(), end - at);

@@ -12,7 +12,15 @@ import java.util.OptionalLong;
 
 /** A regular file's space, where its file system knows holes. */
 final class FileSpace implements Space {
+  /** Distance from the end at which {@link #punches} tries, beyond anything that is served. */
+  private static final long TRIAL_DISTANCE_BYTES = 1 << 20;
+
+  private static final long TRIAL_BYTES = 4096;
+
   private final NativeFile file;
+
+  /** Whether holes can be punched, once that is known; asked for again when it could not be. */
+  private volatile Optional<Boolean> punches = Optional.empty();
 
   FileSpace(NativeFile file) {
     this.file = file;
@@ -29,6 +37,28 @@ final class FileSpace implements Space {
     boolean zeroed = !noHole && supported(() -> file.punchHole(offset, length));
     zeroed = zeroed || supported(() -> file.zeroRange(offset, length));
     return zeroed ? Optional.of(new ByteRange(offset, length)) : Optional.empty();
+  }
+
+  /** A hole is punched at once; space that stays allocated is written by some file systems. */
+  @Override
+  public boolean zeroesFast(boolean noHole) {
+    if (noHole) {
+      return false;
+    }
+    if (punches.isEmpty()) {
+      try {
+        punches = Optional.of(triesPunching());
+      } catch (BlkSnapException _) {
+        return false;
+      }
+    }
+    return punches.orElse(false);
+  }
+
+  /** By a hole behind the end, where there is nothing that could become one. */
+  private boolean triesPunching() throws BlkSnapException {
+    long behind = Math.ceilDiv(file.size(), TRIAL_BYTES) * TRIAL_BYTES + TRIAL_DISTANCE_BYTES;
+    return supported(() -> file.punchHole(behind, TRIAL_BYTES));
   }
 
   /** Whether the file system could do it; any other failure is thrown. */

@@ -22,6 +22,9 @@ sealed interface Space permits FileSpace, BlockDeviceSpace {
    */
   Optional<ByteRange> zero(long offset, long length, boolean noHole) throws BlkSnapException;
 
+  /** As {@link BlockDevice#zeroesFast}. */
+  boolean zeroesFast(boolean noHole);
+
   /** As {@link BlockDevice#allocation}. */
   List<Extent> allocation(long offset, long length, int maxExtents) throws BlkSnapException;
 

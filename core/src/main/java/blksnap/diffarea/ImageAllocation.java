@@ -56,6 +56,30 @@ final class ImageAllocation {
     return answer.size() > maxExtents ? answer.subList(0, maxExtents) : answer;
   }
 
+  /** Which of the range is held for the image; at most {@code maxRuns}, and at least one. */
+  List<HeldRun> held(long offset, long length, int maxRuns) throws IOException {
+    reader.requireGood();
+    var runs = new ArrayList<HeldRun>();
+    long end = offset + Math.min(length, MAX_ANSWER_BYTES);
+    for (long at = offset; at < end && runs.size() <= maxRuns; ) {
+      long block = at >>> Location.BLOCK_SHIFT;
+      int index = (int) (block & (BlockMap.GROUP_BLOCKS - 1));
+      find(block >>> BlockMap.GROUP_SHIFT);
+      for (; index < BlockMap.GROUP_BLOCKS && at < end; index++) {
+        long stop = Math.min(end, ((at >>> Location.BLOCK_SHIFT) + 1) << Location.BLOCK_SHIFT);
+        boolean held = locations[index] != BlockMap.ABSENT;
+        if (!runs.isEmpty() && runs.getLast().held() == held) {
+          runs.add(new HeldRun(runs.removeLast().length() + stop - at, held));
+        } else {
+          runs.add(new HeldRun(stop - at, held));
+        }
+        at = stop;
+      }
+    }
+    reader.requireGood();
+    return runs.size() > maxRuns ? runs.subList(0, maxRuns) : runs;
+  }
+
   private List<Extent> ofDevice(long offset, long end) throws IOException {
     try {
       return chain.original().allocation(offset, end - offset, MAX_DEVICE_EXTENTS);

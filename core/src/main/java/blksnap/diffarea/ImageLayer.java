@@ -110,6 +110,11 @@ public final class ImageLayer {
     return new ImageAllocation(reader, area).of(offset, length, maxExtents);
   }
 
+  /** Which of the range is held for the image, rather than read from the device. */
+  public List<HeldRun> held(long offset, long length, int maxRuns) throws IOException {
+    return new ImageAllocation(reader, area).held(offset, length, maxRuns);
+  }
+
   private void inPieces(long offset, long length, boolean exclusive, PieceAction action)
       throws IOException {
     reader.requireGood();

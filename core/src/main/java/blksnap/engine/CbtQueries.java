@@ -49,11 +49,16 @@ final class CbtQueries {
     if (request.until().isPresent()) {
       CbtSnapshot frozen = frozen(request.until().get(), request.device());
       IntervalNumbers numbers = frozen.numbers();
-      int since = since(request, numbers.untilGeneration(), numbers.untilNumber() - 1);
+      int since =
+          since(
+              request.device(),
+              request.since(),
+              numbers.untilGeneration(),
+              numbers.untilNumber() - 1);
       page = frozen.changedSince(since, request.fromOffset(), CtrlRequest.MAX_MAP_PAGE_RANGES);
     } else {
       Since since = device.readMap(map -> new Since(map.generation(), map.previous()));
-      int number = since(request, since.generation, since.number);
+      int number = since(request.device(), request.since(), since.generation, since.number);
       page =
           device.readMap(map ->
               map.changedSince(number, request.fromOffset(), CtrlRequest.MAX_MAP_PAGE_RANGES));
@@ -75,15 +80,16 @@ final class CbtQueries {
    * @param highest the highest number that makes sense: that of the latest take before the end of
    *     the map
    */
-  private int since(CtrlRequest.CbtMap request, UUID generation, int highest) throws IOException {
-    if (request.since().isEmpty()) {
+  int since(String device, Optional<String> since, UUID generation, int highest)
+      throws IOException {
+    if (since.isEmpty()) {
       return 0;
     }
-    String text = request.since().get();
+    String text = since.get();
     Optional<Snapshot> snapshot = snapshots.lookup(text);
     int number;
     if (snapshot.isPresent()) {
-      IntervalNumbers numbers = frozen(text, request.device()).numbers();
+      IntervalNumbers numbers = frozen(text, device).numbers();
       if (!numbers.sinceGeneration().equals(generation)) {
         throw new BlkSnapException(
                 Errno.EINVAL,

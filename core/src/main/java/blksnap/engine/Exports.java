@@ -4,6 +4,7 @@ import blksnap.device.BlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.nbd.ExportTable;
+import blksnap.nbd.MetaContext;
 import blksnap.snapimage.LostImage;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
@@ -40,7 +41,7 @@ final class Exports implements ExportTable {
 
   private record Tables(TrackerTable trackers, SnapshotTable snapshots) {}
 
-  private record Found(Export export, BlockDevice device) {}
+  private record Found(Export export, BlockDevice device, Optional<ChangeContexts> contexts) {}
 
   /** Starts to serve. */
   void open(TrackerTable trackers, SnapshotTable snapshots) {
@@ -60,7 +61,7 @@ final class Exports implements ExportTable {
     }
     List<Export> exports = new ArrayList<>();
     for (TrackerTable.Attached device : now.trackers.all()) {
-      exports.add(export(device).export);
+      exports.add(export(now, device).export);
     }
     for (Snapshot snapshot : now.snapshots.all()) {
       for (SnapshotPart part : snapshot.view().parts()) {
@@ -82,11 +83,11 @@ final class Exports implements ExportTable {
     }
     if (name.isEmpty()) {
       List<TrackerTable.Attached> all = now.trackers.all();
-      return all.size() == 1 ? Optional.of(export(all.getFirst())) : Optional.empty();
+      return all.size() == 1 ? Optional.of(export(now, all.getFirst())) : Optional.empty();
     }
     int at = name.indexOf('@');
     if (at < 0) {
-      return now.trackers.lookup(name).map(Exports::export);
+      return now.trackers.lookup(name).map(device -> export(now, device));
     }
     Optional<Snapshot> snapshot = now.snapshots.lookup(name.substring(at + 1));
     return snapshot
@@ -94,14 +95,25 @@ final class Exports implements ExportTable {
         .flatMap(part -> image(now, snapshot.orElseThrow(), part));
   }
 
-  private static Found export(TrackerTable.Attached device) {
+  private static Found export(Tables now, TrackerTable.Attached device) {
     return new Found(
         new Export(
             device.name(),
             "device " + device.path(),
             device.device().sizeBytes(),
             device.device().readOnly()),
-        device.device());
+        device.device(),
+        Optional.of(ChangeContexts.of(now.trackers, now.snapshots, device.device())));
+  }
+
+  @Override
+  public List<String> contextNames(String exportName) {
+    return look(exportName).flatMap(Found::contexts).map(ChangeContexts::names).orElse(List.of());
+  }
+
+  @Override
+  public Optional<MetaContext> context(String exportName, String contextName) {
+    return look(exportName).flatMap(Found::contexts).flatMap(all -> all.find(contextName));
   }
 
   /** One that is lost is served all the same, so that who reads it is told so. */
@@ -122,7 +134,10 @@ final class Exports implements ExportTable {
                 "image of " + part.device() + " in snapshot " + snapshot.name(),
                 image.sizeBytes(),
                 false),
-            image));
+            image,
+            part instanceof SnapshotPart.Taken taken
+                ? Optional.of(ChangeContexts.of(now.trackers, now.snapshots, taken))
+                : Optional.empty()));
   }
 
   /** What the image of a device is served as. */

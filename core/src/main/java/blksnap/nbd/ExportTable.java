@@ -15,6 +15,22 @@ public interface ExportTable {
   Optional<Export> find(String name);
 
   /**
+   * Names of the metadata contexts of an export that are worth listing, besides {@code
+   * base:allocation}, which every export has; in a stable order.
+   */
+  default List<String> contextNames(String exportName) {
+    return List.of();
+  }
+
+  /**
+   * The metadata context with this name of the export, listed or not; empty when there is none.
+   * {@code base:allocation} is not asked for here.
+   */
+  default Optional<MetaContext> context(String exportName, String contextName) {
+    return Optional.empty();
+  }
+
+  /**
    * Takes the export into use for one client until the session is closed. The device of a session
    * may start to fail with {@code ESHUTDOWN} at any time, when it is detached or destroyed by
    * force.

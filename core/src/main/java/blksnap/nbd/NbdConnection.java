@@ -118,7 +118,7 @@ final class NbdConnection {
   private boolean negotiate() throws IOException {
     try (BufferPool.Lease lease = shared.scratch().take(NbdWorker.SCRATCH_BYTES)) {
       var replies = new NbdOptionReplies(link.output(), lease.buffer());
-      var handshake = new NbdHandshake(link.input(), replies, shared.exports(), this::open);
+      var handshake = new NbdHandshake(link.input(), replies, shared.exports(), new Negotiation());
       agreed = handshake.run();
     }
     if (agreed.isPresent()) {
@@ -127,14 +127,37 @@ final class NbdConnection {
     return agreed.isPresent();
   }
 
-  /** The name is known before the export is in use, so that a forced disconnect misses no one. */
-  private ExportTable.Session open(String name) throws IOException {
-    exportName = name;
-    try {
-      return shared.exports().open(name, peer);
-    } catch (IOException | RuntimeException e) {
-      exportName = "";
-      throw NbdErrors.wrap(e);
+  private final class Negotiation implements NbdHandshake.Use {
+    /** The name is known before the export is in use, so that a forced disconnect misses no one. */
+    @Override
+    public ExportTable.Session open(String name) throws IOException {
+      exportName = name;
+      try {
+        return shared.exports().open(name, peer);
+      } catch (IOException | RuntimeException e) {
+        exportName = "";
+        throw NbdErrors.wrap(e);
+      }
+    }
+
+    @Override
+    public NbdTlsDemand demand() {
+      return NbdTlsDemand.OFF;
+    }
+
+    @Override
+    public boolean encrypted() {
+      return false;
+    }
+
+    @Override
+    public void encrypt() {
+      throw new IllegalStateException("TLS is not offered");
+    }
+
+    @Override
+    public NbdRights rights() {
+      return NbdRights.ALL;
     }
   }
 

@@ -30,6 +30,11 @@ final class NbdExecutor {
   /** Pieces end on a multiple of this, unless the request does not. */
   private static final int EDGE_BYTES = 512;
 
+  /** What a CACHE reads at most; the kernel's own reading ahead does the rest. */
+  static final int MAX_CACHED_BYTES = NbdProtocol.MAX_PAYLOAD_BYTES;
+
+  private static final int CACHE_PIECE_BYTES = 1 << 20;
+
   /** Extents of a READ looked at; what lies beyond them is sent as data. */
   private static final int MAX_READ_EXTENTS = 64;
 
@@ -62,28 +67,28 @@ final class NbdExecutor {
   }
 
   /** A READ, its answer included. Every failure before the last message is the device's. */
-  void read(long cookie, NbdCommand.Read read) throws IOException, DeviceFailure {
+  void read(NbdCommand.Read read) throws IOException, DeviceFailure {
     if (read.length() == 0) {
-      reply.nothing(cookie);
+      reply.readDone();
     } else if (read.length() <= scratch.capacity() - NbdReply.DATA_AT) {
       fill(read.offset(), scratch.clear().position(NbdReply.DATA_AT), read.length());
-      reply.smallData(cookie, read.offset(), read.length());
+      reply.smallData(read.offset(), read.length());
       stats.bytesRead.add(read.length());
-    } else if (!terms.structured()) {
-      readPiece(cookie, read.offset(), read.length(), true);
+    } else if (!terms.mode().chunks()) {
+      readPiece(read.offset(), read.length(), true);
     } else {
-      readChunks(cookie, read);
+      readChunks(read);
     }
   }
 
-  /** In structured mode: holes as holes, and data in pieces. */
-  private void readChunks(long cookie, NbdCommand.Read read) throws IOException, DeviceFailure {
+  /** Where there are chunks: holes as holes, and data in pieces. */
+  private void readChunks(NbdCommand.Read read) throws IOException, DeviceFailure {
     long end = read.offset() + read.length();
     long at = read.offset();
     for (Extent extent : layout(read)) {
       long extentEnd = at + extent.length();
       if (extent.hole()) {
-        reply.hole(cookie, at, (int) extent.length(), extentEnd == end);
+        reply.hole(at, (int) extent.length(), extentEnd == end);
         at = extentEnd;
       }
       while (at < extentEnd) {
@@ -91,7 +96,7 @@ final class NbdExecutor {
         if (!read.whole() && extentEnd - at > PIECE_BYTES) {
           pieceEnd = (at + PIECE_BYTES) / EDGE_BYTES * EDGE_BYTES;
         }
-        readPiece(cookie, at, (int) (pieceEnd - at), pieceEnd == end);
+        readPiece(at, (int) (pieceEnd - at), pieceEnd == end);
         at = pieceEnd;
       }
     }
@@ -112,15 +117,14 @@ final class NbdExecutor {
     return read.whole() && layout.size() > 1 ? data : layout;
   }
 
-  private void readPiece(long cookie, long offset, int length, boolean last)
-      throws IOException, DeviceFailure {
+  private void readPiece(long offset, int length, boolean last) throws IOException, DeviceFailure {
     Optional<NbdPayloads.Payload> memory = memory(length);
     if (memory.isEmpty()) {
-      readInParts(cookie, offset, length, last);
+      readInParts(offset, length, last);
     } else {
       try (var payload = memory.get()) {
         fill(offset, payload.buffer(), length);
-        reply.data(cookie, offset, payload.buffer().position(0).limit(length), last);
+        reply.data(offset, payload.buffer().position(0).limit(length), last);
       }
     }
     stats.bytesRead.add(length);
@@ -135,27 +139,49 @@ final class NbdExecutor {
   }
 
   /**
-   * Without memory for all of it: the reply is begun when the first part has been read, and a
-   * failure after that can only be told by hanging up.
+   * Without memory for all of it: the reply is begun when the first part has been read. When a
+   * later one fails the rest is made up of zeroes, and the error follows; where an error can not
+   * follow, the client is hung up on.
    */
-  private void readInParts(long cookie, long offset, int length, boolean last)
+  private void readInParts(long offset, int length, boolean last)
       throws IOException, DeviceFailure {
     int first = partBytes(offset, length);
     fill(offset, scratch.clear().position(NbdReply.DATA_AT), first);
     int done = first;
+    Optional<DeviceFailure> failure = Optional.empty();
     try {
-      reply.beginParts(cookie, offset, length, first, last);
+      reply.beginParts(offset, length, first);
       while (done < length) {
         int part = partBytes(offset + done, length - done);
-        fill(offset + done, scratch.clear().position(NbdReply.DATA_AT), part);
+        if (failure.isEmpty()) {
+          failure = tryToFill(offset + done, part);
+        }
         reply.part(part);
         done += part;
       }
-    } catch (DeviceFailure failure) {
-      throw new NbdHandshake.HangUp(
-          "reading at " + (offset + done) + " failed within a reply: " + failure.refusal());
     } finally {
       reply.endParts();
+    }
+    if (failure.isPresent()) {
+      throw failure.get();
+    }
+    if (last && terms.mode().chunks()) {
+      reply.readDone();
+    }
+  }
+
+  /** A part of a reply that has begun; zeroes when it can not be read. */
+  private Optional<DeviceFailure> tryToFill(long offset, int part) throws NbdHandshake.HangUp {
+    try {
+      fill(offset, scratch.clear().position(NbdReply.DATA_AT), part);
+      return Optional.empty();
+    } catch (DeviceFailure failure) {
+      if (!terms.mode().chunks()) {
+        throw new NbdHandshake.HangUp(
+            "reading at " + offset + " failed within a reply: " + failure.refusal());
+      }
+      scratch.clear().position(NbdReply.DATA_AT).put(new byte[part]);
+      return Optional.of(failure);
     }
   }
 
@@ -182,17 +208,42 @@ final class NbdExecutor {
     }
   }
 
-  /** BLOCK_STATUS, its answer included. */
-  void blockStatus(long cookie, NbdCommand.BlockStatus status) throws IOException, DeviceFailure {
-    int most = status.one() ? 1 : NbdReply.MAX_EXTENTS;
-    List<Extent> extents;
+  /** CACHE, not yet answered: reads the range, or the beginning of a long one, for nobody. */
+  void cache(NbdCommand.Cache cache) throws DeviceFailure {
+    long end = cache.offset() + Math.min(cache.length(), MAX_CACHED_BYTES);
+    Optional<NbdPayloads.Payload> memory =
+        cache.length() > scratch.capacity() ? memory(CACHE_PIECE_BYTES) : Optional.empty();
     try {
-      extents = device.allocation(status.offset(), status.length(), most);
-    } catch (IOException | RuntimeException | Error e) {
-      throw new DeviceFailure(e);
+      ByteBuffer nowhere = memory.isPresent() ? memory.get().buffer() : scratch;
+      for (long at = cache.offset(); at < end; ) {
+        int piece = (int) Math.min(nowhere.capacity(), end - at);
+        fill(at, nowhere.clear(), piece);
+        at += piece;
+      }
+    } finally {
+      memory.ifPresent(NbdPayloads.Payload::close);
     }
-    List<Extent> tidy = NbdExtents.tidy(extents, status.length());
-    reply.blockStatus(cookie, tidy.subList(0, Math.min(most, tidy.size())));
+  }
+
+  /** BLOCK_STATUS, its answer included: a chunk for each context. */
+  void blockStatus(NbdCommand.BlockStatus status) throws IOException, DeviceFailure {
+    int most = status.one() ? 1 : NbdReply.MAX_EXTENTS;
+    int left = status.contexts().size();
+    for (NbdContext context : status.contexts()) {
+      List<MetaContext.Run> runs;
+      try {
+        runs = context.source().status(status.offset(), status.length(), most);
+      } catch (IOException | RuntimeException | Error e) {
+        throw new DeviceFailure(e);
+      }
+      left--;
+      reply.blockStatus(context.id(), NbdExtents.tidyRuns(runs, status.length(), most), left == 0);
+    }
+  }
+
+  /** Whether zeroes may be asked for so: who wants them fast can be served fast. */
+  boolean isFastEnough(NbdCommand.WriteZeroes zeroes) {
+    return !zeroes.fast() || device.zeroesFast(zeroes.noHole());
   }
 
   /**
@@ -218,7 +269,7 @@ final class NbdExecutor {
           }
           flushIf(fua);
         }
-        case NbdCommand.WriteZeroes(var offset, var length, var noHole, var fua) -> {
+        case NbdCommand.WriteZeroes(var offset, var length, var noHole, var _, var fua) -> {
           if (length > 0) {
             device.writeZeroes(offset, length, noHole);
           }
@@ -226,7 +277,9 @@ final class NbdExecutor {
         }
         case NbdCommand.Flush() -> device.flush();
         case NbdCommand.Read _,
+            NbdCommand.Cache _,
             NbdCommand.BlockStatus _,
+            NbdCommand.FilteredStatus _,
             NbdCommand.Disconnect _,
             NbdCommand.Refused _ ->
             throw new IllegalArgumentException(command + " changes nothing");

@@ -35,6 +35,31 @@ final class NbdExtents {
   }
 
   /**
+   * Equal neighbours merged, and what reaches beyond {@code length} cut off.
+   *
+   * @return at least one run, at most {@code most}; together at most {@code length} bytes
+   */
+  static List<MetaContext.Run> tidyRuns(List<MetaContext.Run> runs, long length, int most) {
+    var tidy = new ArrayList<MetaContext.Run>();
+    long left = length;
+    for (MetaContext.Run run : runs) {
+      long bytes = Math.min(run.length(), left);
+      int last = tidy.size() - 1;
+      boolean goesOn = last >= 0 && tidy.get(last).state() == run.state();
+      if (bytes == 0 || (!goesOn && tidy.size() == most)) {
+        break;
+      }
+      left -= bytes;
+      if (goesOn) {
+        tidy.set(last, new MetaContext.Run(tidy.get(last).length() + bytes, run.state()));
+      } else {
+        tidy.add(new MetaContext.Run(bytes, run.state()));
+      }
+    }
+    return tidy;
+  }
+
+  /**
    * As {@link #tidy}, but covering all of {@code length}: what the device did not describe is data,
    * and so is every hole under {@code minHoleBytes} that has data beside it.
    */

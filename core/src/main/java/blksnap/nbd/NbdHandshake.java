@@ -1,5 +1,6 @@
 package blksnap.nbd;
 
+import blksnap.device.BlockDevice;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.io.IOException;
@@ -23,13 +24,30 @@ final class NbdHandshake {
   private final NbdOptionReplies replies;
   private final ExportTable exports;
   private final Use use;
-  private final NbdMetaContexts contexts = new NbdMetaContexts();
+  private final NbdMetaContexts contexts;
   private boolean zeroes;
-  private boolean structured;
+  private NbdMode mode = NbdMode.SIMPLE;
 
-  /** Takes an export into use, as {@link ExportTable#open} for one peer. */
+  /** What the connection does for its negotiation. */
   interface Use {
+    /** Takes an export into use, as {@link ExportTable#open} for one peer. */
     ExportTable.Session open(String name) throws IOException;
+
+    /** Whether TLS may or must be asked for. */
+    NbdTlsDemand demand();
+
+    /** Whether the client speaks TLS by now. */
+    boolean encrypted();
+
+    /**
+     * Goes over to TLS, as the client was promised.
+     *
+     * @throws IOException when the client cannot, or is not who it has to be: to be hung up on
+     */
+    void encrypt() throws IOException;
+
+    /** What the client, as far as it is known by now, may use. */
+    NbdRights rights();
   }
 
   /** How it ended well. */
@@ -51,6 +69,7 @@ final class NbdHandshake {
     this.replies = replies;
     this.exports = exports;
     this.use = use;
+    this.contexts = new NbdMetaContexts(exports);
   }
 
   /**
@@ -106,13 +125,30 @@ final class NbdHandshake {
       contexts.clear();
     }
     try {
+      requireTls(option);
       return answer(option, NbdOption.of(option, ByteBuffer.wrap(data)));
+    } catch (Refusal refusal) {
+      return refuse(option, refusal.replyType, String.valueOf(refusal.getMessage()));
     } catch (BlkSnapException refusal) {
-      if (option == NbdProtocol.OPT_EXPORT_NAME) { // it has no reply that could say no
-        throw new HangUp(refusal.sentence());
-      }
-      replies.error(option, refusal);
-      return NEXT_OPTION;
+      return refuse(option, NbdErrors.ofOption(refusal.errno()), refusal.sentence());
+    }
+  }
+
+  private Outcome refuse(int option, int replyType, String sentence) throws IOException {
+    if (option == NbdProtocol.OPT_EXPORT_NAME) { // it has no reply that could say no
+      throw new HangUp(sentence);
+    }
+    replies.error(option, replyType, sentence);
+    return NEXT_OPTION;
+  }
+
+  /** Where TLS is demanded nothing else is said before, whatever the option is. */
+  private void requireTls(int option) throws Refusal {
+    if (use.demand() == NbdTlsDemand.REQUIRED
+        && !use.encrypted()
+        && option != NbdProtocol.OPT_STARTTLS
+        && option != NbdProtocol.OPT_ABORT) {
+      throw new Refusal(NbdProtocol.REP_ERR_TLS_REQD, "TLS has to be negotiated first");
     }
   }
 
@@ -124,16 +160,35 @@ final class NbdHandshake {
         yield new Outcome.Close();
       }
       case NbdOption.ListExports() -> {
+        NbdRights rights = use.rights();
         for (ExportTable.Export export : exports.list()) {
-          replies.server(number, export.name(), export.description());
+          if (rights.allows(export.name())) {
+            replies.server(number, export.name(), export.description());
+          }
         }
         replies.ack(number);
         yield NEXT_OPTION;
       }
       case NbdOption.Info info -> info.go() ? go(number, info) : info(number, info);
       case NbdOption.StructuredReply() -> {
-        structured = true;
+        if (mode == NbdMode.EXTENDED) {
+          throw new Refusal(
+              NbdProtocol.REP_ERR_EXT_HEADER_REQD, "extended headers hold, which say more");
+        }
+        mode = NbdMode.STRUCTURED;
         replies.ack(number);
+        yield NEXT_OPTION;
+      }
+      case NbdOption.ExtendedHeaders() -> {
+        if (mode == NbdMode.EXTENDED) {
+          throw new BlkSnapException(Errno.EINVAL, "extended headers hold already");
+        }
+        mode = NbdMode.EXTENDED;
+        replies.ack(number);
+        yield NEXT_OPTION;
+      }
+      case NbdOption.StartTls() -> {
+        startTls(number);
         yield NEXT_OPTION;
       }
       case NbdOption.MetaContext context -> {
@@ -143,21 +198,40 @@ final class NbdHandshake {
     };
   }
 
+  /** What was negotiated without TLS may have been said by anybody, and is forgotten. */
+  private void startTls(int number) throws IOException {
+    if (use.encrypted()) {
+      throw new BlkSnapException(Errno.EINVAL, "TLS is on already");
+    }
+    if (use.demand() == NbdTlsDemand.OFF) {
+      throw new BlkSnapException(Errno.ENOTSUP, "TLS is not offered here");
+    }
+    if (input.buffered() > 0) {
+      throw new HangUp("something was sent behind STARTTLS before it was answered");
+    }
+    replies.ack(number);
+    use.encrypt();
+    mode = NbdMode.SIMPLE;
+    contexts.clear();
+  }
+
   private Outcome exportName(String name) throws IOException {
+    if (mode == NbdMode.EXTENDED) {
+      throw new HangUp("EXPORT_NAME after extended headers, which it can not announce");
+    }
     ExportTable.Export export = find(name);
     return agreed(
         name,
-        use.open(export.name()),
-        terms ->
-            replies.exportName(
-                terms.sizeBytes(),
-                NbdProtocol.transmissionFlags(terms.readOnly(), terms.structured()),
-                zeroes));
+        export,
+        terms -> replies.exportName(terms.sizeBytes(), terms.transmissionFlags(), zeroes));
   }
 
   private Outcome info(int number, NbdOption.Info info) throws IOException {
     ExportTable.Export export = find(info.name());
-    describe(number, info, export, export.sizeBytes(), export.readOnly());
+    boolean readOnly = export.readOnly() || use.rights().readOnly(export.name());
+    boolean statusPayload = mode == NbdMode.EXTENDED && contexts.anyFor(info.name());
+    int flags = NbdProtocol.transmissionFlags(readOnly, mode, statusPayload);
+    describe(number, info, export, export.sizeBytes(), flags);
     replies.ack(number);
     return NEXT_OPTION;
   }
@@ -166,20 +240,21 @@ final class NbdHandshake {
     ExportTable.Export export = find(info.name());
     return agreed(
         info.name(),
-        use.open(export.name()),
+        export,
         terms -> {
-          describe(number, info, export, terms.sizeBytes(), terms.readOnly());
+          describe(number, info, export, terms.sizeBytes(), terms.transmissionFlags());
           replies.ack(number);
         });
   }
 
   /** Tells the client; a session that then nobody would close is closed here. */
-  private Outcome agreed(String name, ExportTable.Session session, Announcement announcement)
+  private Outcome agreed(String name, ExportTable.Export export, Announcement announcement)
       throws IOException {
+    ExportTable.Session session = use.open(export.name());
     try {
-      long size = session.device().sizeBytes();
-      boolean readOnly = session.device().readOnly();
-      var terms = new NbdTerms(size, readOnly, structured, contexts.allocation(name));
+      BlockDevice device = session.device();
+      boolean readOnly = device.readOnly() || use.rights().readOnly(export.name());
+      var terms = new NbdTerms(device.sizeBytes(), readOnly, mode, contexts.of(name, device));
       announcement.send(terms);
       return new Outcome.Transmission(new Agreed(session, terms));
     } catch (IOException | RuntimeException | Error e) {
@@ -193,9 +268,9 @@ final class NbdHandshake {
   }
 
   private void describe(
-      int number, NbdOption.Info info, ExportTable.Export export, long size, boolean readOnly)
+      int number, NbdOption.Info info, ExportTable.Export export, long size, int flags)
       throws IOException {
-    replies.infoExport(number, size, NbdProtocol.transmissionFlags(readOnly, structured));
+    replies.infoExport(number, size, flags);
     if (info.wanted().contains(NbdProtocol.INFO_NAME)) {
       replies.infoText(number, NbdProtocol.INFO_NAME, export.name());
     }
@@ -208,27 +283,52 @@ final class NbdHandshake {
   }
 
   private void metaContext(int number, NbdOption.MetaContext context) throws IOException {
-    if (context.set() && !structured) {
+    if (context.set() && !mode.chunks()) {
       throw new BlkSnapException(
           Errno.EINVAL, "metadata contexts need structured replies to be negotiated first");
     }
     find(context.name());
     if (context.set()) {
+      int id = 1;
       for (String name : contexts.select(context.name(), context.queries())) {
-        replies.metaContext(number, NbdMetaContexts.ALLOCATION_ID, name);
+        replies.metaContext(number, id++, name);
       }
     } else {
-      for (String name : NbdMetaContexts.list(context.queries())) {
+      for (String name : contexts.list(context.name(), context.queries())) {
         replies.metaContext(number, 0, name);
       }
     }
     replies.ack(number);
   }
 
-  private ExportTable.Export find(String name) throws BlkSnapException {
-    return exports
-        .find(name)
-        .orElseThrow(() -> new BlkSnapException(Errno.ENOENT, "there is no export '" + name + "'"));
+  /** Who may not use everything does not learn either what else there is. */
+  private ExportTable.Export find(String name) throws IOException {
+    NbdRights rights = use.rights();
+    Optional<ExportTable.Export> found =
+        exports.find(name).filter(export -> rights.allows(export.name()));
+    if (found.isPresent()) {
+      return found.get();
+    }
+    if (!rights.restricted()) {
+      throw new BlkSnapException(Errno.ENOENT, "there is no export '" + name + "'");
+    }
+    if (!use.encrypted()) {
+      throw new Refusal(
+          NbdProtocol.REP_ERR_TLS_REQD, "'" + name + "' needs TLS, and a certificate");
+    }
+    throw new BlkSnapException(Errno.EACCES, "'" + name + "' is not for this client");
+  }
+
+  /** An option is refused for a reason that has no errno. */
+  private static final class Refusal extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    private final int replyType;
+
+    Refusal(int replyType, String sentence) {
+      super(sentence);
+      this.replyType = replyType;
+    }
   }
 
   /** The client has broken the protocol beyond an error reply. */

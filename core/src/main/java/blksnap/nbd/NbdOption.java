@@ -32,6 +32,10 @@ sealed interface NbdOption {
 
   record StructuredReply() implements NbdOption {}
 
+  record ExtendedHeaders() implements NbdOption {}
+
+  record StartTls() implements NbdOption {}
+
   /**
    * LIST_META_CONTEXT or SET_META_CONTEXT.
    *
@@ -62,6 +66,14 @@ sealed interface NbdOption {
       case NbdProtocol.OPT_STRUCTURED_REPLY -> {
         checkEnd("STRUCTURED_REPLY", data);
         yield new StructuredReply();
+      }
+      case NbdProtocol.OPT_EXTENDED_HEADERS -> {
+        checkEnd("EXTENDED_HEADERS", data);
+        yield new ExtendedHeaders();
+      }
+      case NbdProtocol.OPT_STARTTLS -> {
+        checkEnd("STARTTLS", data);
+        yield new StartTls();
       }
       case NbdProtocol.OPT_LIST_META_CONTEXT, NbdProtocol.OPT_SET_META_CONTEXT ->
           metaContext(option == NbdProtocol.OPT_SET_META_CONTEXT, data);

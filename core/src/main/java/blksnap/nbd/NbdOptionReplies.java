@@ -1,6 +1,5 @@
 package blksnap.nbd;
 
-import blksnap.error.BlkSnapException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
@@ -75,9 +74,9 @@ final class NbdOptionReplies {
   }
 
   /** The final reply of an option that did not; nothing was sent for it before. */
-  void error(int option, BlkSnapException refusal) throws IOException {
-    byte[] message = NbdText.encode(refusal.sentence(), NbdText.MAX_MESSAGE_BYTES);
-    begin(option, NbdErrors.ofOption(refusal.errno()), message.length);
+  void error(int option, int replyType, String sentence) throws IOException {
+    byte[] message = NbdText.encode(sentence, NbdText.MAX_MESSAGE_BYTES);
+    begin(option, replyType, message.length);
     buffer.put(message);
     flush();
   }

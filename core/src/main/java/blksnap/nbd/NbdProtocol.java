@@ -10,8 +10,10 @@ final class NbdProtocol {
 
   static final long OPTION_REPLY_MAGIC = 0x0003e889045565a9L;
   static final int REQUEST_MAGIC = 0x25609513;
+  static final int EXTENDED_REQUEST_MAGIC = 0x21e41c71;
   static final int SIMPLE_REPLY_MAGIC = 0x67446698;
   static final int STRUCTURED_REPLY_MAGIC = 0x668e33ef;
+  static final int EXTENDED_REPLY_MAGIC = 0x6e8a278c;
 
   // Handshake flags; the client answers with the same bits.
   static final int FIXED_NEWSTYLE = 1;
@@ -21,11 +23,13 @@ final class NbdProtocol {
   static final int OPT_EXPORT_NAME = 1;
   static final int OPT_ABORT = 2;
   static final int OPT_LIST = 3;
+  static final int OPT_STARTTLS = 5;
   static final int OPT_INFO = 6;
   static final int OPT_GO = 7;
   static final int OPT_STRUCTURED_REPLY = 8;
   static final int OPT_LIST_META_CONTEXT = 9;
   static final int OPT_SET_META_CONTEXT = 10;
+  static final int OPT_EXTENDED_HEADERS = 11;
 
   // Option reply types.
   static final int REP_ACK = 1;
@@ -35,9 +39,11 @@ final class NbdProtocol {
   static final int REP_ERR_UNSUP = 0x80000001;
   static final int REP_ERR_POLICY = 0x80000002;
   static final int REP_ERR_INVALID = 0x80000003;
+  static final int REP_ERR_TLS_REQD = 0x80000005;
   static final int REP_ERR_UNKNOWN = 0x80000006;
   static final int REP_ERR_SHUTDOWN = 0x80000007;
   static final int REP_ERR_TOO_BIG = 0x80000009;
+  static final int REP_ERR_EXT_HEADER_REQD = 0x8000000a;
 
   // Information items.
   static final int INFO_EXPORT = 0;
@@ -54,6 +60,9 @@ final class NbdProtocol {
   static final int SEND_WRITE_ZEROES = 1 << 6;
   static final int SEND_DF = 1 << 7;
   static final int CAN_MULTI_CONN = 1 << 8;
+  static final int SEND_CACHE = 1 << 10;
+  static final int SEND_FAST_ZERO = 1 << 11;
+  static final int BLOCK_STATUS_PAYLOAD = 1 << 12;
 
   // Commands.
   static final int CMD_READ = 0;
@@ -61,6 +70,7 @@ final class NbdProtocol {
   static final int CMD_DISC = 2;
   static final int CMD_FLUSH = 3;
   static final int CMD_TRIM = 4;
+  static final int CMD_CACHE = 5;
   static final int CMD_WRITE_ZEROES = 6;
   static final int CMD_BLOCK_STATUS = 7;
 
@@ -69,20 +79,24 @@ final class NbdProtocol {
   static final int FLAG_NO_HOLE = 1 << 1;
   static final int FLAG_DF = 1 << 2;
   static final int FLAG_REQ_ONE = 1 << 3;
+  static final int FLAG_FAST_ZERO = 1 << 4;
+  static final int FLAG_PAYLOAD_LEN = 1 << 5;
 
-  // Structured replies.
+  /** The error of a FAST_ZERO that would not be fast (ENOTSUP), and of nothing else. */
+  static final int NOT_FAST = 95;
+
+  // Chunks.
   static final int CHUNK_DONE = 1;
   static final int CHUNK_NONE = 0;
   static final int CHUNK_OFFSET_DATA = 1;
   static final int CHUNK_OFFSET_HOLE = 2;
   static final int CHUNK_BLOCK_STATUS = 5;
+  static final int CHUNK_BLOCK_STATUS_EXTENDED = 6;
   static final int CHUNK_ERROR = 0x8001;
 
   static final int SIMPLE_REPLY_BYTES = 16;
   static final int CHUNK_HEADER_BYTES = 20;
-
-  /** A chunk header and the offset that starts a data or hole chunk. */
-  static final int OFFSET_CHUNK_BYTES = CHUNK_HEADER_BYTES + Long.BYTES;
+  static final int EXTENDED_HEADER_BYTES = 32;
 
   // Bits of base:allocation.
   static final int STATE_DATA = 0;
@@ -105,11 +119,13 @@ final class NbdProtocol {
   /**
    * What a client may do with an export.
    *
-   * @param structured whether structured replies were negotiated, without which DF means nothing
+   * @param mode without chunks DF means nothing
+   * @param statusPayload whether BLOCK_STATUS may name contexts
    */
-  static int transmissionFlags(boolean readOnly, boolean structured) {
-    int flags = HAS_FLAGS | SEND_FLUSH | SEND_FUA | CAN_MULTI_CONN;
-    flags |= readOnly ? READ_ONLY : SEND_TRIM | SEND_WRITE_ZEROES;
-    return structured ? flags | SEND_DF : flags;
+  static int transmissionFlags(boolean readOnly, NbdMode mode, boolean statusPayload) {
+    int flags = HAS_FLAGS | SEND_FLUSH | SEND_FUA | CAN_MULTI_CONN | SEND_CACHE;
+    flags |= readOnly ? READ_ONLY : SEND_TRIM | SEND_WRITE_ZEROES | SEND_FAST_ZERO;
+    flags |= mode.chunks() ? SEND_DF : 0;
+    return statusPayload ? flags | BLOCK_STATUS_PAYLOAD : flags;
   }
 }

@@ -1,7 +1,5 @@
 package blksnap.nbd;
 
-import blksnap.device.BlockDevice.Extent;
-import blksnap.error.BlkSnapException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -11,7 +9,7 @@ import java.util.List;
  */
 final class NbdReply {
   /** Most extents in one answer; a client asks on from where it ends. */
-  static final int MAX_EXTENTS = 1024;
+  static final int MAX_EXTENTS = 1000;
 
   /**
    * Where small data lies in the scratch buffer: page aligned, with room for a header right before
@@ -20,47 +18,64 @@ final class NbdReply {
   static final int DATA_AT = 4096;
 
   private final NbdOutput output;
-  private final boolean structured;
+  private final NbdMode mode;
   private final ByteBuffer scratch;
+
+  /** Of the request that is being answered. */
+  private long cookie;
+
+  private long requestOffset;
 
   /**
    * @param scratch of {@link NbdWorker#SCRATCH_BYTES}
    */
-  NbdReply(NbdOutput output, boolean structured, ByteBuffer scratch) {
+  NbdReply(NbdOutput output, NbdMode mode, ByteBuffer scratch) {
     this.output = output;
-    this.structured = structured;
+    this.mode = mode;
     this.scratch = scratch;
   }
 
-  /** Success without data. */
-  void done(long cookie) throws IOException {
-    scratch.clear();
-    putSimple(cookie, 0);
-    output.send(scratch.flip());
+  /** What is sent from now on answers this request. */
+  void to(long newCookie, long newRequestOffset) {
+    cookie = newCookie;
+    requestOffset = newRequestOffset;
   }
 
-  /** Success of a READ of nothing. */
-  void nothing(long cookie) throws IOException {
-    if (!structured) {
-      done(cookie);
-      return;
+  /** Success of a READ that has no data, or of whose data all was sent. */
+  void readDone() throws IOException {
+    done(mode.chunks());
+  }
+
+  /** Success of anything else; where both forms are allowed, by the shorter one. */
+  void done() throws IOException {
+    done(mode == NbdMode.EXTENDED);
+  }
+
+  private void done(boolean byChunk) throws IOException {
+    scratch.clear();
+    if (byChunk) {
+      putChunk(NbdProtocol.CHUNK_DONE, NbdProtocol.CHUNK_NONE, 0);
+    } else {
+      putSimple(0);
     }
-    scratch.clear();
-    putChunk(NbdProtocol.CHUNK_DONE, NbdProtocol.CHUNK_NONE, cookie, 0);
     output.send(scratch.flip());
   }
 
-  /** The last message of a request that failed. */
-  void error(long cookie, BlkSnapException failure) throws IOException {
-    int error = NbdErrors.ofRequest(failure.errno());
+  /**
+   * The last message of a request that failed.
+   *
+   * @param error a number of the protocol
+   * @param sentence for people, where the mode has room for it
+   */
+  void error(int error, String sentence) throws IOException {
     scratch.clear();
-    if (structured) {
-      byte[] message = NbdText.encode(failure.sentence(), NbdText.MAX_MESSAGE_BYTES);
+    if (mode.chunks()) {
+      byte[] message = NbdText.encode(sentence, NbdText.MAX_MESSAGE_BYTES);
       int length = Integer.BYTES + Short.BYTES + message.length;
-      putChunk(NbdProtocol.CHUNK_DONE, NbdProtocol.CHUNK_ERROR, cookie, length);
+      putChunk(NbdProtocol.CHUNK_DONE, NbdProtocol.CHUNK_ERROR, length);
       scratch.putInt(error).putShort((short) message.length).put(message);
     } else {
-      putSimple(cookie, error);
+      putSimple(error);
     }
     output.send(scratch.flip());
   }
@@ -69,25 +84,27 @@ final class NbdReply {
    * Data that lies in the scratch buffer from {@link #DATA_AT}; sent together with its header,
    * without copying.
    */
-  void smallData(long cookie, long offset, int length) throws IOException {
-    scratch.clear().position(DATA_AT - dataHeaderBytes());
-    putDataHeader(NbdProtocol.CHUNK_DONE, cookie, offset, length);
-    scratch.position(DATA_AT - dataHeaderBytes()).limit(DATA_AT + length);
+  void smallData(long offset, int length) throws IOException {
+    int start = DATA_AT - mode.dataHeaderBytes();
+    scratch.clear().position(start);
+    putDataHeader(NbdProtocol.CHUNK_DONE, offset, length);
+    scratch.position(start).limit(DATA_AT + length);
     output.send(scratch);
   }
 
   /**
-   * Begins a reply whose data comes in parts; the first part lies in the scratch buffer from {@link
-   * #DATA_AT}. The output is this thread's until {@link #endParts}.
+   * Begins a reply, or a chunk that is not the last, whose data comes in parts; the first part lies
+   * in the scratch buffer from {@link #DATA_AT}. The output is this thread's until {@link
+   * #endParts}.
    *
    * @param length of all parts
    */
-  void beginParts(long cookie, long offset, int length, int first, boolean last)
-      throws IOException {
+  void beginParts(long offset, int length, int first) throws IOException {
     output.begin();
-    scratch.clear().position(DATA_AT - dataHeaderBytes());
-    putDataHeader(last ? NbdProtocol.CHUNK_DONE : 0, cookie, offset, length);
-    scratch.position(DATA_AT - dataHeaderBytes()).limit(DATA_AT + first);
+    int start = DATA_AT - mode.dataHeaderBytes();
+    scratch.clear().position(start);
+    putDataHeader(0, offset, length);
+    scratch.position(start).limit(DATA_AT + first);
     output.send(scratch);
   }
 
@@ -102,57 +119,65 @@ final class NbdReply {
   }
 
   /** Data in a buffer of its own. In simple mode it is all of the reply. */
-  void data(long cookie, long offset, ByteBuffer data, boolean last) throws IOException {
+  void data(long offset, ByteBuffer data, boolean last) throws IOException {
     scratch.clear();
-    putDataHeader(last ? NbdProtocol.CHUNK_DONE : 0, cookie, offset, data.remaining());
+    putDataHeader(last ? NbdProtocol.CHUNK_DONE : 0, offset, data.remaining());
     output.send(scratch.flip(), data);
   }
 
-  /** A part of a READ that reads as zeroes; structured mode only. */
-  void hole(long cookie, long offset, int length, boolean last) throws IOException {
+  /** A part of a READ that reads as zeroes; only where there are chunks. */
+  void hole(long offset, int length, boolean last) throws IOException {
     scratch.clear();
     int flags = last ? NbdProtocol.CHUNK_DONE : 0;
-    putChunk(flags, NbdProtocol.CHUNK_OFFSET_HOLE, cookie, Long.BYTES + Integer.BYTES);
+    putChunk(flags, NbdProtocol.CHUNK_OFFSET_HOLE, Long.BYTES + Integer.BYTES);
     scratch.putLong(offset).putInt(length);
     output.send(scratch.flip());
   }
 
   /**
-   * The answer to BLOCK_STATUS; structured mode only.
+   * What one context answers to BLOCK_STATUS; only where there are chunks.
    *
-   * @param extents 1 to {@link #MAX_EXTENTS}, each under 2^32 bytes
+   * @param runs 1 to {@link #MAX_EXTENTS}; each under 2^32 bytes unless headers are extended
    */
-  void blockStatus(long cookie, List<Extent> extents) throws IOException {
+  void blockStatus(int contextId, List<MetaContext.Run> runs, boolean last) throws IOException {
     scratch.clear();
-    int length = Integer.BYTES + extents.size() * 2 * Integer.BYTES;
-    putChunk(NbdProtocol.CHUNK_DONE, NbdProtocol.CHUNK_BLOCK_STATUS, cookie, length);
-    scratch.putInt(NbdMetaContexts.ALLOCATION_ID);
-    for (Extent extent : extents) {
-      scratch.putInt((int) extent.length());
-      scratch.putInt(extent.hole() ? NbdProtocol.STATE_HOLE_AND_ZERO : NbdProtocol.STATE_DATA);
+    int flags = last ? NbdProtocol.CHUNK_DONE : 0;
+    if (mode == NbdMode.EXTENDED) {
+      int length = 2 * Integer.BYTES + runs.size() * 2 * Long.BYTES;
+      putChunk(flags, NbdProtocol.CHUNK_BLOCK_STATUS_EXTENDED, length);
+      scratch.putInt(contextId).putInt(runs.size());
+      runs.forEach(run -> scratch.putLong(run.length()).putLong(run.state()));
+    } else {
+      int length = Integer.BYTES + runs.size() * 2 * Integer.BYTES;
+      putChunk(flags, NbdProtocol.CHUNK_BLOCK_STATUS, length);
+      scratch.putInt(contextId);
+      runs.forEach(run -> scratch.putInt((int) run.length()).putInt((int) run.state()));
     }
     output.send(scratch.flip());
   }
 
-  private int dataHeaderBytes() {
-    return structured ? NbdProtocol.OFFSET_CHUNK_BYTES : NbdProtocol.SIMPLE_REPLY_BYTES;
-  }
-
-  private void putDataHeader(int flags, long cookie, long offset, int length) {
-    if (structured) {
-      putChunk(flags, NbdProtocol.CHUNK_OFFSET_DATA, cookie, Long.BYTES + length);
+  private void putDataHeader(int flags, long offset, int length) {
+    if (mode.chunks()) {
+      putChunk(flags, NbdProtocol.CHUNK_OFFSET_DATA, Long.BYTES + length);
       scratch.putLong(offset);
     } else {
-      putSimple(cookie, 0);
+      putSimple(0);
     }
   }
 
-  private void putSimple(long cookie, int error) {
+  private void putSimple(int error) {
     scratch.putInt(NbdProtocol.SIMPLE_REPLY_MAGIC).putInt(error).putLong(cookie);
   }
 
-  private void putChunk(int flags, int type, long cookie, int length) {
-    scratch.putInt(NbdProtocol.STRUCTURED_REPLY_MAGIC);
-    scratch.putShort((short) flags).putShort((short) type).putLong(cookie).putInt(length);
+  private void putChunk(int flags, int type, int length) {
+    boolean extended = mode == NbdMode.EXTENDED;
+    scratch.putInt(
+        extended ? NbdProtocol.EXTENDED_REPLY_MAGIC : NbdProtocol.STRUCTURED_REPLY_MAGIC);
+    scratch.putShort((short) flags).putShort((short) type).putLong(cookie);
+    if (extended) {
+      scratch.putLong(requestOffset).putLong(length);
+    } else {
+      scratch.putInt(length);
+    }
   }
 }

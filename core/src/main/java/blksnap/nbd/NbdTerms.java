@@ -1,11 +1,27 @@
 package blksnap.nbd;
 
+import java.util.List;
+
 /**
  * What client and server agreed upon.
  *
  * @param sizeBytes of the export
  * @param readOnly whether every change is refused
- * @param structured whether replies are structured
- * @param allocation whether {@code base:allocation} was selected
+ * @param mode the form of requests and replies
+ * @param contexts that were selected, in the order of their ids
  */
-record NbdTerms(long sizeBytes, boolean readOnly, boolean structured, boolean allocation) {}
+record NbdTerms(long sizeBytes, boolean readOnly, NbdMode mode, List<NbdContext> contexts) {
+  NbdTerms {
+    contexts = List.copyOf(contexts);
+  }
+
+  /** Whether BLOCK_STATUS may name the contexts it wants to hear of. */
+  boolean statusPayload() {
+    return mode == NbdMode.EXTENDED && !contexts.isEmpty();
+  }
+
+  /** What the client is told that it may do. */
+  int transmissionFlags() {
+    return NbdProtocol.transmissionFlags(readOnly, mode, statusPayload());
+  }
+}

@@ -33,6 +33,13 @@ final class NbdWorker {
   private final NbdReply reply;
   private final NbdExecutor executor;
 
+  /** What every request begins with, how long that is, and the most that may follow. */
+  private final int magic;
+
+  private final int headerBytes;
+  private final long mostPayload;
+  private final boolean extended;
+
   /** Whether no one else may read, unless {@link #kept} says that the watchdog decides. */
   private boolean mine;
 
@@ -42,18 +49,25 @@ final class NbdWorker {
   /**
    * A request as it came, with what it carried.
    *
+   * @param offset as it came, which extended replies repeat
    * @param unread whether the payload of a WRITE, for which there was no memory, is still to come
    */
   private record Received(
       long cookie,
+      long offset,
       NbdCommand command,
       ByteBuffer data,
       Optional<NbdPayloads.Payload> payload,
       boolean unread) {
-    static Received without(long cookie, NbdCommand command, ByteBuffer scratch) {
-      return new Received(cookie, command, scratch, Optional.empty(), false);
+    static Received without(NbdRequest request, NbdCommand command, ByteBuffer scratch) {
+      return new Received(
+          request.cookie(), request.offset(), command, scratch, Optional.empty(), false);
     }
   }
+
+  private static final Received NOTHING_MORE =
+      new Received(
+          0, 0, new NbdCommand.Disconnect(), ByteBuffer.allocate(0), Optional.empty(), false);
 
   NbdWorker(NbdConnection connection, NbdHandshake.Agreed agreed, BufferPool.Lease lease) {
     this.connection = connection;
@@ -62,11 +76,15 @@ final class NbdWorker {
     this.turn = link.turn();
     this.shared = connection.shared();
     this.terms = agreed.terms();
+    this.extended = terms.mode() == NbdMode.EXTENDED;
+    this.magic = extended ? NbdProtocol.EXTENDED_REQUEST_MAGIC : NbdProtocol.REQUEST_MAGIC;
+    this.headerBytes = extended ? NbdRequest.EXTENDED_BYTES : NbdRequest.BYTES;
+    this.mostPayload = extended ? NbdProtocol.MAX_PAYLOAD_BYTES : MAX_SKIPPED_BYTES;
     this.payloads = link.payloads();
     this.pace = link.pace();
     this.inFlight = link.inFlight();
     this.scratch = lease.buffer();
-    this.reply = new NbdReply(link.output(), terms.structured(), scratch);
+    this.reply = new NbdReply(link.output(), terms.mode(), scratch);
     this.executor =
         new NbdExecutor(agreed.session().device(), terms, payloads, reply, scratch, shared.stats());
   }
@@ -121,8 +139,10 @@ final class NbdWorker {
       case NbdCommand.Refused _ -> true;
       case NbdCommand.Flush _,
           NbdCommand.Trim _,
+          NbdCommand.Cache _,
           NbdCommand.WriteZeroes _,
           NbdCommand.BlockStatus _,
+          NbdCommand.FilteredStatus _,
           NbdCommand.Disconnect _ ->
           false;
     };
@@ -133,39 +153,53 @@ final class NbdWorker {
    * disconnect.
    */
   private Received receive() throws IOException {
-    if (!input.await(NbdRequest.BYTES)) {
-      return Received.without(0, new NbdCommand.Disconnect(), scratch);
+    if (!input.await(headerBytes)) {
+      return NOTHING_MORE;
     }
     ByteBuffer header = input.buffer();
-    if (header.getInt() != NbdProtocol.REQUEST_MAGIC) {
+    if (header.getInt() != magic) {
       throw new NbdHandshake.HangUp("a request without its magic");
     }
-    NbdRequest request = NbdRequest.decode(header);
+    NbdRequest request = NbdRequest.decode(header, extended);
+    if (Long.compareUnsigned(request.payloadBytes(), mostPayload) > 0) {
+      throw new NbdHandshake.HangUp(
+          "a payload of " + Long.toUnsignedString(request.payloadBytes()) + " bytes");
+    }
     try {
-      NbdCommand command = NbdCommand.of(request, terms);
-      if (!(command instanceof NbdCommand.Write write)) {
-        return Received.without(request.cookie(), command, scratch);
-      }
-      return receivePayload(request.cookie(), write);
+      return switch (NbdCommand.of(request, terms)) {
+        case NbdCommand.Write write -> receivePayload(request, write);
+        case NbdCommand.FilteredStatus status -> receiveFilter(request, status);
+        case NbdCommand command -> Received.without(request, command, scratch);
+      };
     } catch (BlkSnapException refusal) {
-      if (request.payloadBytes() > MAX_SKIPPED_BYTES) {
-        throw new NbdHandshake.HangUp("a WRITE of " + request.payloadBytes() + " bytes");
-      }
       input.skipPayload(request.payloadBytes());
-      return Received.without(request.cookie(), new NbdCommand.Refused(refusal), scratch);
+      return Received.without(request, new NbdCommand.Refused(refusal), scratch);
     }
   }
 
-  private Received receivePayload(long cookie, NbdCommand.Write write) throws IOException {
+  private Received receiveFilter(NbdRequest request, NbdCommand.FilteredStatus status)
+      throws IOException {
+    scratch.clear().limit(status.payload());
+    input.readPayload(scratch);
+    NbdCommand command;
+    try {
+      command = status.with(scratch.flip(), terms);
+    } catch (BlkSnapException refusal) {
+      command = new NbdCommand.Refused(refusal);
+    }
+    return Received.without(request, command, scratch);
+  }
+
+  private Received receivePayload(NbdRequest request, NbdCommand.Write write) throws IOException {
     int length = write.length();
     if (length <= SCRATCH_BYTES - NbdReply.DATA_AT) {
       scratch.limit(NbdReply.DATA_AT + length).position(NbdReply.DATA_AT);
       input.readPayload(scratch);
-      return Received.without(cookie, write, scratch.position(NbdReply.DATA_AT));
+      return Received.without(request, write, scratch.position(NbdReply.DATA_AT));
     }
     Optional<NbdPayloads.Payload> memory = payloads.take(length); // a failure leaves all unread
     if (memory.isEmpty()) {
-      return new Received(cookie, write, scratch, memory, true);
+      return new Received(request.cookie(), request.offset(), write, scratch, memory, true);
     }
     NbdPayloads.Payload payload = memory.get();
     boolean whole = false;
@@ -177,7 +211,8 @@ final class NbdWorker {
         payload.close();
       }
     }
-    return new Received(cookie, write, payload.buffer().position(0), memory, false);
+    return new Received(
+        request.cookie(), request.offset(), write, payload.buffer().position(0), memory, false);
   }
 
   private void answer(Received received) throws IOException {
@@ -203,18 +238,18 @@ final class NbdWorker {
   }
 
   private void execute(Received received, NbdCommand command) throws IOException {
-    long cookie = received.cookie();
+    reply.to(received.cookie(), received.offset());
     try {
       switch (command) {
         case NbdCommand.Read read -> {
-          executor.read(cookie, read);
+          executor.read(read);
           pace.add(executor.deviceNanos());
         }
-        case NbdCommand.BlockStatus status -> executor.blockStatus(cookie, status);
-        case NbdCommand.Refused(var why) -> refuse(cookie, why);
+        case NbdCommand.BlockStatus status -> executor.blockStatus(status);
+        case NbdCommand.Refused(var why) -> refuse(why);
         case NbdCommand.Write write when received.unread() -> {
           writeInParts(write);
-          reply.done(cookie);
+          reply.done();
         }
         case NbdCommand.Write _ -> {
           try {
@@ -223,18 +258,25 @@ final class NbdWorker {
             received.payload().ifPresent(NbdPayloads.Payload::close);
           }
           pace.add(executor.deviceNanos());
-          reply.done(cookie);
+          reply.done();
         }
+        case NbdCommand.WriteZeroes zeroes when !executor.isFastEnough(zeroes) ->
+            refuse(NbdProtocol.NOT_FAST, "zeroing would not be faster than writing here");
         case NbdCommand.Flush _, NbdCommand.Trim _, NbdCommand.WriteZeroes _ -> {
           executor.change(command, received.data());
-          reply.done(cookie);
+          reply.done();
         }
-        case NbdCommand.Disconnect _ -> throw new IllegalArgumentException("not answered");
+        case NbdCommand.Cache cache -> {
+          executor.cache(cache);
+          reply.done();
+        }
+        case NbdCommand.Disconnect _, NbdCommand.FilteredStatus _ ->
+            throw new IllegalArgumentException(command + " is not answered");
       }
     } catch (NbdExecutor.DeviceFailure failure) {
       BlkSnapException refusal = failure.refusal();
       connection.complain(command.getClass().getSimpleName() + " failed", refusal);
-      refuse(cookie, refusal);
+      refuse(refusal);
     }
   }
 
@@ -267,8 +309,12 @@ final class NbdWorker {
     }
   }
 
-  private void refuse(long cookie, BlkSnapException why) throws IOException {
+  private void refuse(BlkSnapException why) throws IOException {
+    refuse(NbdErrors.ofRequest(why.errno()), why.sentence());
+  }
+
+  private void refuse(int error, String sentence) throws IOException {
     shared.stats().failed.increment();
-    reply.error(cookie, why);
+    reply.error(error, sentence);
   }
 }

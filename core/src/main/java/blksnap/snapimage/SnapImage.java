@@ -2,6 +2,7 @@ package blksnap.snapimage;
 
 import blksnap.device.BlockDevice;
 import blksnap.device.DeviceStat;
+import blksnap.diffarea.HeldRun;
 import blksnap.diffarea.ImageLayer;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -109,6 +110,12 @@ public final class SnapImage implements BlockDevice {
         });
   }
 
+  /** Zeroes of an image are only noted. */
+  @Override
+  public boolean zeroesFast(boolean noHole) {
+    return true;
+  }
+
   @Override
   public void flush() throws IOException {
     long start = stat.begin();
@@ -127,6 +134,12 @@ public final class SnapImage implements BlockDevice {
   public List<Extent> allocation(long offset, long length, int maxExtents) throws IOException {
     Objects.checkFromIndexSize(offset, length, sizeBytes);
     return layer.allocation(offset, length, maxExtents);
+  }
+
+  /** Which of the range is held for the image, rather than read from the device. */
+  public List<HeldRun> held(long offset, long length, int maxRuns) throws IOException {
+    Objects.checkFromIndexSize(offset, length, sizeBytes);
+    return layer.held(offset, length, maxRuns);
   }
 
   @Override

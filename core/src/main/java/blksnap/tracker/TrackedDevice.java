@@ -243,6 +243,11 @@ public final class TrackedDevice implements BlockDevice {
     }
   }
 
+  @Override
+  public boolean zeroesFast(boolean noHole) {
+    return original.zeroesFast(noHole);
+  }
+
   private void checkChange(long offset, long length) throws BlkSnapException {
     requireInside(offset, length, Errno.ENOSPC);
     if (readOnly()) {

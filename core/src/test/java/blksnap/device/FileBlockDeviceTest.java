@@ -106,6 +106,23 @@ class FileBlockDeviceTest {
   }
 
   @Test
+  void knowsWhetherZeroesAreFastAndChangesNothingToFindOut() throws IOException {
+    byte[] content = Bytes.pattern(4, 0, PIECE);
+    Path path = file(content);
+    try (FileBlockDevice disk = FileBlockDevice.open(path, WRITEBACK)) {
+      boolean holes = disk.zeroesFast(false);
+      assertThat(disk.zeroesFast(true)).isFalse();
+      assertThat(path).hasBinaryContent(content);
+      disk.writeZeroes(0, PIECE, false);
+      boolean punched = disk.allocation(0, PIECE, 8).getFirst().hole();
+      assertThat(holes).isEqualTo(punched); // a file system that punches says so
+    }
+    try (FileBlockDevice disk = FileBlockDevice.open(path, READ_ONLY)) {
+      assertThat(disk.zeroesFast(false)).isFalse();
+    }
+  }
+
+  @Test
   void refusesWhatIsNoDisk() throws IOException {
     Path missing = directory.resolve("missing");
     assertRefused(

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,6 +19,8 @@ final class NbdReferee {
   private static final int NO_HOLE = 2;
   private static final int DF = 4;
   private static final int REQ_ONE = 8;
+  private static final int FAST_ZERO = 16;
+  private static final int NOT_FAST = 95;
   private static final int MAX_PAYLOAD = 32 << 20;
   private static final int MAX_OPTION_BYTES = 64 << 10;
   private static final int MAX_OPTIONS = 256;
@@ -41,8 +44,12 @@ final class NbdReferee {
   private final Map<Long, Integer> errors = new HashMap<>();
   private String export = "";
   private boolean structured;
-  private String allocationOf = "";
-  private boolean allocation;
+  private boolean extended;
+  private String contextsOf = "";
+
+  /** How many metadata contexts were selected. */
+  private int contexts;
+
   private boolean cleanEnd;
 
   NbdReferee(
@@ -116,11 +123,12 @@ final class NbdReferee {
       ByteBuffer data = sent.slice(sent.position(), length);
       sent.position(sent.position() + length);
       if (option == 1) {
-        return exportName(data, (flags & 2) != 0);
+        return !extended && exportName(data, (flags & 2) != 0);
       }
       int answer = finalReply(option, data);
       if (answer == 0 && !heardAll) { // the client did not wait for it
-        answer = option != 7 || isWhole(data) ? 1 : -1;
+        boolean refused = option == 7 ? !isWhole(data) : option == 11 && data.hasRemaining();
+        answer = refused ? -1 : 1;
       }
       if (answer == 0 || (option == 2 && answer == 1)) {
         return false;
@@ -130,7 +138,8 @@ final class NbdReferee {
           use(name(data));
           return true;
         }
-        structured |= option == 8;
+        structured |= option == 8 || option == 11;
+        extended |= option == 11;
       }
     }
     return false;
@@ -168,7 +177,7 @@ final class NbdReferee {
   private void use(String name) {
     check(models.containsKey(name), "an export that does not exist: " + name);
     export = name;
-    allocation &= allocationOf.equals(name);
+    contexts = contextsOf.equals(name) ? contexts : 0;
   }
 
   private static String name(ByteBuffer data) {
@@ -178,7 +187,7 @@ final class NbdReferee {
 
   /** The type of the last reply to an option; 0 when it did not come. */
   private int finalReply(int option, ByteBuffer data) {
-    boolean context = false;
+    int selected = 0;
     while (has(20)) {
       check(got.getLong() == 0x0003e889045565a9L, "an option reply without its magic");
       check(got.getInt() == option, "a reply to another option than " + option);
@@ -194,11 +203,11 @@ final class NbdReferee {
       if (type == 3 && payload.getShort(0) == 0) {
         check(payload.getLong(2) == NbdTalk.SIZE, "a wrong size");
       }
-      context |= type == 4;
+      selected += type == 4 ? 1 : 0;
       if (type == 1 || type < 0) {
         if (option == 10) {
-          allocation = context && type == 1;
-          allocationOf = allocation ? name(data) : "";
+          contexts = type == 1 ? selected : 0;
+          contextsOf = contexts > 0 ? name(data) : "";
         }
         return type;
       }
@@ -215,16 +224,24 @@ final class NbdReferee {
         cleanEnd = true;
         return;
       }
-      if (sent.remaining() < 28 || sent.getInt() != NbdTalk.REQUEST_MAGIC) {
+      if (sent.remaining() < (extended ? 32 : 28)
+          || sent.getInt() != (extended ? NbdTalk.EXTENDED_MAGIC : NbdTalk.REQUEST_MAGIC)) {
         return;
       }
       int flags = Short.toUnsignedInt(sent.getShort());
       int type = Short.toUnsignedInt(sent.getShort());
       long cookie = sent.getLong();
       long offset = sent.getLong();
-      long length = Integer.toUnsignedLong(sent.getInt());
+      long length = extended ? sent.getLong() : Integer.toUnsignedLong(sent.getInt());
       byte[] payload = new byte[0];
-      if (type == 1) {
+      if (extended ? (flags & NbdTalk.PAYLOAD_LEN) != 0 : type == 1) {
+        if (extended && Long.compareUnsigned(length, MAX_PAYLOAD) > 0) {
+          return;
+        }
+        if (type == 2) {
+          cleanEnd = true;
+          return;
+        }
         if (length > sent.remaining()) {
           return;
         }
@@ -240,18 +257,56 @@ final class NbdReferee {
   }
 
   private boolean isValid(Request r) {
-    boolean inside =
-        Long.compareUnsigned(r.offset, NbdTalk.SIZE) <= 0 && r.length <= NbdTalk.SIZE - r.offset;
+    boolean inside = isInside(r.offset, r.length);
     boolean writable = !readOnly.contains(export);
     return switch (r.type) {
       case 0 -> only(r, FUA | (structured ? DF : 0)) && inside && r.length <= MAX_PAYLOAD;
-      case 1 -> only(r, FUA) && inside && writable;
+      case 1 ->
+          (extended
+                  ? only(r, FUA | NbdTalk.PAYLOAD_LEN)
+                      && (r.flags & NbdTalk.PAYLOAD_LEN) != 0
+                      && r.length > 0
+                  : only(r, FUA))
+              && inside
+              && writable;
       case 3 -> only(r, FUA) && r.offset == 0 && r.length == 0;
       case 4 -> only(r, FUA) && inside && writable;
-      case 6 -> only(r, FUA | NO_HOLE) && inside && writable;
-      case 7 -> only(r, FUA | REQ_ONE) && allocation && inside && r.length > 0;
+      case 5 -> only(r, FUA) && inside;
+      case 6 -> only(r, FUA | NO_HOLE | FAST_ZERO) && inside && writable;
+      case 7 ->
+          contexts > 0
+              && (only(r, FUA | REQ_ONE)
+                  ? inside && r.length > 0
+                  : extended && only(r, FUA | REQ_ONE | NbdTalk.PAYLOAD_LEN) && isFilter(r));
       default -> false;
     };
+  }
+
+  private static boolean isInside(long offset, long length) {
+    return Long.compareUnsigned(offset, NbdTalk.SIZE) <= 0
+        && Long.compareUnsigned(length, NbdTalk.SIZE - offset) <= 0;
+  }
+
+  /** Whether the payload of a BLOCK_STATUS names a range, and some of the contexts. */
+  private boolean isFilter(Request r) {
+    ByteBuffer filter = ByteBuffer.wrap(r.payload);
+    if (r.payload.length < 12 || r.payload.length % 4 != 0) {
+      return false;
+    }
+    long length = filter.getLong();
+    Set<Integer> ids = new HashSet<>();
+    while (filter.hasRemaining()) {
+      int id = filter.getInt();
+      if (id < 1 || id > contexts || !ids.add(id)) {
+        return false;
+      }
+    }
+    return isInside(r.offset, length) && length > 0;
+  }
+
+  /** Whether a valid request may all the same be answered like that. */
+  private static boolean mayBeRefused(Request r, int error) {
+    return r.type == 6 && (r.flags & FAST_ZERO) != 0 && error == NOT_FAST;
   }
 
   private static boolean only(Request request, int flags) {
@@ -284,7 +339,10 @@ final class NbdReferee {
     for (Request request : requests) {
       Integer error = errors.get(request.cookie);
       if (error != null && owed.getOrDefault(request.cookie, 0) == 1) {
-        check((error == 0) == isValid(request), request + " was answered with " + error);
+        boolean right = (error == 0) == isValid(request);
+        check(
+            right || (isValid(request) && mayBeRefused(request, error)),
+            request + " was answered with " + error);
       }
     }
   }
@@ -293,6 +351,7 @@ final class NbdReferee {
   private boolean takeReply(Map<Long, Request> byCookie) {
     int magic = got.getInt();
     if (magic == 0x67446698) {
+      check(!extended, "a simple reply to a client with extended headers");
       if (!has(12)) {
         return false;
       }
@@ -310,14 +369,21 @@ final class NbdReferee {
       answered(cookie, error);
       return true;
     }
-    check(magic == 0x668e33ef && structured, "a reply with magic " + Integer.toHexString(magic));
-    if (!has(16)) {
+    check(
+        extended ? magic == 0x6e8a278c : magic == 0x668e33ef && structured,
+        "a reply with magic " + Integer.toHexString(magic));
+    if (!has(extended ? 28 : 16)) {
       return false;
     }
     int flags = got.getShort();
     int type = Short.toUnsignedInt(got.getShort());
     long cookie = got.getLong();
-    int length = got.getInt();
+    long offset = extended ? got.getLong() : 0;
+    int length = extended ? Math.toIntExact(got.getLong()) : got.getInt();
+    Request asked = byCookie.get(cookie);
+    check(
+        !extended || asked == null || asked.offset == offset,
+        "an answer to an offset that was not asked for: " + offset);
     check(byCookie.containsKey(cookie), "an answer to an unknown cookie " + cookie);
     if (!has(length)) {
       return false;
@@ -369,7 +435,8 @@ final class NbdReferee {
         covering++;
         byte value = change.type == 1 ? change.payload[(int) (at - change.offset)] : 0;
         allowed |= now == value;
-        overwritten |= change.type != 4 && answers.containsKey(change.cookie);
+        boolean sure = change.type == 1 || (change.type == 6 && (change.flags & FAST_ZERO) == 0);
+        overwritten |= sure && answers.containsKey(change.cookie);
       }
     }
     boolean beforeMayStay = covering == 0 || !overwritten;

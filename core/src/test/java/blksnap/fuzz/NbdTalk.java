@@ -16,6 +16,8 @@ import java.util.Random;
 final class NbdTalk {
   static final long IHAVEOPT = 0x49484156454F5054L;
   static final int REQUEST_MAGIC = 0x25609513;
+  static final int EXTENDED_MAGIC = 0x21e41c71;
+  static final int PAYLOAD_LEN = 32;
   static final int SIZE = 256 << 10;
 
   private static final int[] LENGTHS = {
@@ -45,6 +47,9 @@ final class NbdTalk {
   private final Random random;
   private final List<byte[]> parts = new ArrayList<>();
 
+  /** Whether it means to use extended headers. */
+  private boolean extended;
+
   NbdTalk(Random random) {
     this.random = random;
   }
@@ -64,8 +69,9 @@ final class NbdTalk {
             .putInt(rarely() ? random.nextInt() : random.nextInt(20) == 0 ? pick(0, 1, 2) : 3)
             .array());
     int options = rarely() ? random.nextInt(300) : random.nextInt(5);
-    if (random.nextInt(3) != 0) {
-      parts.add(option(8, new byte[0]));
+    extended = random.nextInt(3) == 0;
+    if (extended || random.nextInt(3) != 0) {
+      parts.add(option(extended ? 11 : 8, new byte[0]));
       if (random.nextBoolean()) {
         parts.add(option(10, meta()));
       }
@@ -80,7 +86,7 @@ final class NbdTalk {
       parts.add(request());
     }
     if (random.nextBoolean()) {
-      parts.add(header(0, 2, random.nextLong(), 0, 0));
+      parts.add(header(0, 2, random.nextLong(), 0, 0, new byte[0]));
     }
     return mutated();
   }
@@ -111,9 +117,21 @@ final class NbdTalk {
 
   private byte[] meta() {
     byte[] name = text(NAMES.get(random.nextInt(NAMES.size())));
-    List<String> queries = List.of("base:allocation", "base:", "x:y", "", "base:allocation");
+    List<String> queries =
+        List.of(
+            "base:allocation",
+            "base:",
+            "x:y",
+            "",
+            "base:allocation",
+            "qemu:dirty-bitmap:since-0",
+            "qemu:dirty-bitmap:since-snap",
+            "qemu:dirty-bitmap:since-9",
+            "qemu:",
+            "qemu:allocation-depth",
+            "blksnap:cbt");
     int count = random.nextInt(4);
-    ByteBuffer data = ByteBuffer.allocate(8 + name.length + count * 20);
+    ByteBuffer data = ByteBuffer.allocate(8 + name.length + count * 40);
     data.putInt(name.length).put(name).putInt(count);
     for (int i = 0; i < count; i++) {
       byte[] query = text(queries.get(random.nextInt(queries.size())));
@@ -130,7 +148,7 @@ final class NbdTalk {
           case 4 -> new byte[0];
           default -> garbage(random.nextInt(100));
         };
-    byte[] whole = option(pick(3, 6, 6, 8, 9, 10, 10, 2, 5, 99, 0, -1), data);
+    byte[] whole = option(pick(3, 6, 6, 8, 9, 10, 10, 2, 5, 11, 99, 0, -1), data);
     if (rarely()) {
       ByteBuffer.wrap(whole).putInt(12, pick(LENGTHS));
     }
@@ -146,33 +164,57 @@ final class NbdTalk {
     return garbage;
   }
 
-  private static byte[] header(int flags, int type, long cookie, long offset, int length) {
-    return ByteBuffer.allocate(28)
-        .putInt(REQUEST_MAGIC)
-        .putShort((short) flags)
-        .putShort((short) type)
-        .putLong(cookie)
-        .putLong(offset)
-        .putInt(length)
-        .array();
+  private byte[] header(
+      int flags, int type, long cookie, long offset, long length, byte[] payload) {
+    boolean wide = extended ^ random.nextInt(200) == 0;
+    ByteBuffer header =
+        ByteBuffer.allocate((wide ? 32 : 28) + payload.length)
+            .putInt(wide ? EXTENDED_MAGIC : REQUEST_MAGIC)
+            .putShort((short) flags)
+            .putShort((short) type)
+            .putLong(cookie)
+            .putLong(offset);
+    if (wide) {
+      header.putLong(length);
+    } else {
+      header.putInt((int) length);
+    }
+    return header.put(payload).array();
   }
 
   private byte[] request() {
     int type = rarely() ? random.nextInt(70000) : pick(0, 0, 1, 1, 1, 3, 4, 6, 7, 5);
-    int flags = rarely() ? random.nextInt(65536) : random.nextInt(4) == 0 ? random.nextInt(16) : 0;
-    int length = rarely() ? pick(LENGTHS) : 1 + random.nextInt(12000);
+    int flags = rarely() ? random.nextInt(65536) : random.nextInt(4) == 0 ? random.nextInt(32) : 0;
+    long length = rarely() ? pick(LENGTHS) : 1 + random.nextInt(12000);
+    if (extended && rarely()) {
+      length = OFFSETS[random.nextInt(OFFSETS.length)];
+    }
     long offset = rarely() ? OFFSETS[random.nextInt(OFFSETS.length)] : random.nextInt(SIZE - 12000);
     if (type == 3 && random.nextInt(4) != 0) {
       offset = 0;
       length = 0;
     }
-    byte[] header = header(flags, type, random.nextLong(), offset, length);
-    if (type != 1) {
-      return header;
+    byte[] payload = new byte[0];
+    if (extended && type == 7 && random.nextInt(3) == 0) {
+      payload = filter(length);
+      length = payload.length;
+      flags |= PAYLOAD_LEN;
+    } else if (type == 1 || (extended && (flags & PAYLOAD_LEN) != 0)) {
+      payload = new byte[(int) Math.clamp(length, 0L, 80_000L)];
+      Arrays.fill(payload, (byte) (1 + random.nextInt(255)));
+      flags |= extended && !rarely() ? PAYLOAD_LEN : 0;
     }
-    byte[] payload = new byte[Math.clamp(length, 0, 80_000)];
-    Arrays.fill(payload, (byte) (1 + random.nextInt(255)));
-    return ByteBuffer.allocate(28 + payload.length).put(header).put(payload).array();
+    return header(flags, type, random.nextLong(), offset, length, payload);
+  }
+
+  /** Contexts that BLOCK_STATUS is to tell of. */
+  private byte[] filter(long length) {
+    int ids = random.nextInt(4);
+    ByteBuffer filter = ByteBuffer.allocate(8 + 4 * ids).putLong(length);
+    for (int i = 0; i < ids; i++) {
+      filter.putInt(rarely() ? random.nextInt() : 1 + random.nextInt(3));
+    }
+    return filter.array();
   }
 
   private byte[] mutated() {

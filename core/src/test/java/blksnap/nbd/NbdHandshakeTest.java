@@ -22,8 +22,10 @@ class NbdHandshakeTest {
   private static final int ERR_UNKNOWN = 0x80000006;
   private static final int ERR_TOO_BIG = 0x80000009;
 
-  /** HAS_FLAGS, FLUSH, FUA, TRIM, WRITE_ZEROES, CAN_MULTI_CONN. */
-  private static final short WRITABLE = 0x16d;
+  private static final int ERR_EXT_HEADER_REQD = 0x8000000a;
+
+  /** HAS_FLAGS, FLUSH, FUA, TRIM, WRITE_ZEROES, CAN_MULTI_CONN, CACHE, FAST_ZERO. */
+  private static final short WRITABLE = 0xd6d;
 
   private static final short DF = 0x80;
 
@@ -153,7 +155,7 @@ class NbdHandshakeTest {
   void offersNoChangesOfAReadOnlyExport() throws IOException {
     client.greet();
     ByteBuffer export = client.option(6, NbdTestClient.infoData("frozen")).getFirst().buffer();
-    assertThat(export.getShort(10)).isEqualTo((short) 0x10f);
+    assertThat(export.getShort(10)).isEqualTo((short) 0x50f);
   }
 
   @Test
@@ -172,7 +174,7 @@ class NbdHandshakeTest {
   @Test
   void refusesTheOptionsItDoesNotHaveAndGoesOn() throws IOException {
     client.greet();
-    for (int option : new int[] {4, 5, 11, 12, 0, -1}) {
+    for (int option : new int[] {4, 12, 0, -1}) {
       assertThat(client.optionType(option, "data of any kind")).isEqualTo(ERR_UNSUP);
     }
     client.go("disk");
@@ -185,6 +187,50 @@ class NbdHandshakeTest {
     assertThat(client.optionType(8, 1)).isEqualTo(ERR_INVALID);
     assertThat(client.optionType(8)).isEqualTo(ACK);
     assertThat(client.optionType(8)).isEqualTo(ACK);
+  }
+
+  @Test
+  void refusesTlsThatItDoesNotHave() throws IOException {
+    client.greet();
+    assertThat(client.optionType(5)).isEqualTo(ERR_UNSUP);
+    assertThat(client.optionType(5, 1)).isEqualTo(ERR_INVALID);
+    client.go("disk");
+    assertThat(client.read(0, 1)).containsExactly(0);
+  }
+
+  @Test
+  void takesExtendedHeadersOnceAndWithoutData() throws IOException {
+    client.greet();
+    assertThat(client.optionType(11, 1)).isEqualTo(ERR_INVALID);
+    assertThat(client.optionType(8)).isEqualTo(ACK);
+    assertThat(client.optionType(11)).isEqualTo(ACK);
+    assertThat(client.optionType(11)).isEqualTo(ERR_INVALID);
+    assertThat(client.optionType(8)).isEqualTo(ERR_EXT_HEADER_REQD);
+    ByteBuffer export = client.option(6, NbdTestClient.infoData("disk")).getFirst().buffer();
+    assertThat(export.getShort(10)).isEqualTo((short) (WRITABLE | DF));
+  }
+
+  @Test
+  void hangsUpOnExportNameAfterExtendedHeaders() throws IOException {
+    client.greet();
+    assertThat(client.optionType(11)).isEqualTo(ACK);
+    client.sendOption(1, concat("disk"));
+    assertThat(client.hungUp()).isTrue();
+  }
+
+  @Test
+  void offersToFilterContextsOnlyWithExtendedHeadersAndASelectionForTheExport() throws IOException {
+    client.greet();
+    client.option(8);
+    byte[] info = NbdTestClient.infoData("disk");
+    client.option(10, NbdTestClient.metaData("disk", "base:allocation"));
+    short structured = client.option(6, info).getFirst().buffer().getShort(10);
+    assertThat(structured).isEqualTo((short) (WRITABLE | DF));
+    client.option(11);
+    for (int option : new int[] {6, 7}) {
+      short extended = client.option(option, info).getFirst().buffer().getShort(10);
+      assertThat(extended).isEqualTo((short) (WRITABLE | DF | 0x1000));
+    }
   }
 
   @Test

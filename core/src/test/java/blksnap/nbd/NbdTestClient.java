@@ -22,6 +22,12 @@ public final class NbdTestClient implements AutoCloseable {
 
   private final SocketChannel channel;
 
+  /** Whether extended headers were negotiated, by {@link #extended}. */
+  private boolean extended;
+
+  /** What the last extended reply said of its request's offset. */
+  private long lastOffset;
+
   private NbdTestClient(SocketChannel channel) {
     this.channel = channel;
   }
@@ -200,9 +206,40 @@ public final class NbdTestClient implements AutoCloseable {
     return go(name);
   }
 
+  /** Greets, and enters transmission with extended headers and these contexts. */
+  NbdTestClient extended(String name, String... contexts) throws IOException {
+    greet();
+    if (optionType(11) != 1) {
+      throw new IOException("EXTENDED_HEADERS refused");
+    }
+    extended = true;
+    if (contexts.length > 0) {
+      option(10, metaData(name, contexts));
+    }
+    return go(name);
+  }
+
+  /** In the form that was negotiated; a WRITE says that it has a payload where it has to. */
   public void request(int flags, int type, long cookie, long offset, int length, byte... payload)
       throws IOException {
-    send(0x25609513, (short) flags, (short) type, cookie, offset, length, payload);
+    if (extended) {
+      long bytes = Integer.toUnsignedLong(length);
+      extendedRequest(type == 1 ? flags | 0x20 : flags, type, cookie, offset, bytes, payload);
+    } else {
+      send(0x25609513, (short) flags, (short) type, cookie, offset, length, payload);
+    }
+  }
+
+  void extendedRequest(int flags, int type, long cookie, long offset, long length, byte... payload)
+      throws IOException {
+    send(0x21e41c71, (short) flags, (short) type, cookie, offset, length, payload);
+  }
+
+  /** Sends an extended request and returns the error it is answered with. */
+  int extendedError(int flags, int type, long offset, long length, byte... payload)
+      throws IOException {
+    extendedRequest(flags, type, 78, offset, length, payload);
+    return error();
   }
 
   /** Takes one reply message; the data of a simple READ reply is {@code dataBytes} long. */
@@ -214,8 +251,17 @@ public final class NbdTestClient implements AutoCloseable {
       long cookie = rest.getLong();
       return new Reply(1, -1, cookie, error, take(error == 0 ? dataBytes : 0));
     }
-    if (magic != 0x668e33ef) {
+    if (magic != (extended ? 0x6e8a278c : 0x668e33ef)) {
       throw new IOException("reply magic " + Integer.toHexString(magic));
+    }
+    if (extended) {
+      ByteBuffer rest = take(28);
+      int flags = rest.getShort();
+      int type = Short.toUnsignedInt(rest.getShort());
+      long cookie = rest.getLong();
+      lastOffset = rest.getLong();
+      ByteBuffer payload = take(Math.toIntExact(rest.getLong()));
+      return new Reply(flags, type, cookie, type >= 0x8000 ? payload.getInt(0) : 0, payload);
     }
     ByteBuffer rest = take(16);
     int flags = rest.getShort();
@@ -224,6 +270,17 @@ public final class NbdTestClient implements AutoCloseable {
     ByteBuffer payload = take(rest.getInt());
     int error = type >= 0x8000 ? payload.getInt(0) : 0;
     return new Reply(flags, type, cookie, error, payload);
+  }
+
+  /** What the last extended reply said of its request's offset. */
+  long lastOffset() {
+    return lastOffset;
+  }
+
+  /** The text of the reply to something that failed, where there are chunks. */
+  String sentence() throws IOException {
+    byte[] payload = reply(0).payload();
+    return new String(payload, 6, payload.length - 6, StandardCharsets.UTF_8);
   }
 
   /** Takes the reply to something that carries no data, and returns its error. */

@@ -25,6 +25,7 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
   private final BufferPool pool = new BufferPool(128L << 20, () -> 8);
   private final LogRing log = new LogRing();
   private final NbdServer server;
+  private volatile List<MetaContext> contexts = List.of();
 
   NbdTestServer(NbdLimits limits) throws IOException {
     directory =
@@ -56,6 +57,25 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
   NbdTestServer with(String name, BlockDevice device) {
     devices.put(name, device);
     return this;
+  }
+
+  /** What "disk" can tell of itself; may be changed later. */
+  void withContexts(List<MetaContext> live) {
+    contexts = live;
+  }
+
+  @Override
+  public List<String> contextNames(String exportName) {
+    return exportName.equals("disk")
+        ? contexts.stream().map(MetaContext::name).toList()
+        : List.of();
+  }
+
+  @Override
+  public Optional<MetaContext> context(String exportName, String contextName) {
+    return contextNames(exportName).contains(contextName)
+        ? contexts.stream().filter(one -> one.name().equals(contextName)).findFirst()
+        : Optional.empty();
   }
 
   void withdraw(String name) {

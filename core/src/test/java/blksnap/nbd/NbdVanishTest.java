@@ -274,6 +274,38 @@ class NbdVanishTest {
     }
   }
 
+  @Test
+  void fillsABegunReplyUpAndThenTellsTheFailureWhereThereAreChunks() throws IOException {
+    try (NbdTestServer server = serve(limits(16, 64))) {
+      server.with(
+          "bad",
+          new HookedDevice(
+              disk,
+              (call, offset, length) -> {
+                if (call == HookedDevice.Call.READ && offset + length > 10 * MIB) {
+                  throw new IOException("bad sector");
+                }
+              }));
+      List<NbdTestClient> hoarders = hoarders(server);
+      int oneReply = 4;
+      try (NbdTestClient client = server.connect().structured("bad")) {
+        disk.set(9 * MIB, new byte[3 * MIB]); // no hole: it is read
+        client.request(oneReply, READ, 1, 9 * MIB, 3 * MIB);
+        NbdTestClient.Reply begun = client.reply(0);
+        assertThat(begun.type()).isEqualTo(1);
+        assertThat(begun.done()).isFalse();
+        assertThat(begun.payload()).hasSize(8 + 3 * MIB);
+        NbdTestClient.Reply last = client.reply(0);
+        assertThat(last.error()).isEqualTo(5);
+        assertThat(last.done()).isTrue();
+        assertThat(client.errorOf(0, READ, 0, 0)).isZero();
+      }
+      for (NbdTestClient hoarder : hoarders) {
+        hoarder.close();
+      }
+    }
+  }
+
   private static int readToEnd(NbdTestClient client) {
     int count = 0;
     try {

@@ -69,6 +69,11 @@ public final class HookedDevice implements BlockDevice {
   }
 
   @Override
+  public boolean zeroesFast(boolean noHole) {
+    return inner.zeroesFast(noHole);
+  }
+
+  @Override
   public void flush() throws IOException {
     hook.before(Call.FLUSH, 0, 0);
     inner.flush();

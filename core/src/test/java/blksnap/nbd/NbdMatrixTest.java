@@ -1,0 +1,219 @@
+package blksnap.nbd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.nbd.NbdTestClient.Reply;
+import blksnap.testing.Bytes;
+import blksnap.testing.MemoryDevice;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Every request, in every form, at every edge of the export. */
+@Timeout(120)
+class NbdMatrixTest {
+  private static final int SIZE = 256 << 10;
+  private static final int READ = 0;
+  private static final int WRITE = 1;
+  private static final int FLUSH = 3;
+  private static final int TRIM = 4;
+  private static final int CACHE = 5;
+  private static final int ZEROES = 6;
+  private static final int STATUS = 7;
+  private static final int[] TYPES = {READ, WRITE, TRIM, CACHE, ZEROES, STATUS};
+  private static final int EPERM = 1;
+  private static final int EINVAL = 22;
+  private static final int ENOSPC = 28;
+
+  /** Offset and length, both unsigned. */
+  private static final long[][] RANGES = {
+    {0, 0},
+    {0, 1},
+    {0, 4096},
+    {0, SIZE},
+    {1, SIZE - 1},
+    {1, SIZE},
+    {4095, 2},
+    {SIZE - 1, 1},
+    {SIZE - 1, 2},
+    {SIZE - 512, 512},
+    {SIZE, 0},
+    {SIZE, 1},
+    {SIZE + 1L, 0},
+    {0, SIZE + 1},
+    {0, 0xffff_ffffL},
+    {1, 0xffff_ffffL},
+    {1L << 32, 1},
+    {(1L << 32) + 4096, 4096},
+    {Long.MAX_VALUE, 1},
+    {Long.MIN_VALUE, 512},
+    {-512, 512},
+    {-1, 1},
+    {-1, 0},
+    {-4_294_967_295L, 0xffff_ffffL}
+  };
+
+  /** Lengths that only an extended header can hold. */
+  private static final long[][] LONG_RANGES = {
+    {0, 1L << 32}, {SIZE, 1L << 32}, {1, -1}, {0, Long.MIN_VALUE}, {-1, -1}, {4096, -4096}
+  };
+
+  private final byte[] content = Bytes.pattern(3, 0, SIZE);
+  private final MemoryDevice disk = MemoryDevice.ofSize(SIZE);
+  private final NbdTestServer server;
+
+  NbdMatrixTest() throws IOException {
+    server = NbdTestServer.of(disk).with("frozen", MemoryDevice.readOnly(content));
+  }
+
+  @AfterEach
+  void close() throws IOException {
+    server.close();
+    assertThat(server.closedSessions()).isEqualTo(server.openedSessions());
+    assertThat(server.pool().lentBytes()).isZero();
+  }
+
+  /** The forms a client may choose. */
+  enum Form {
+    SIMPLE,
+    STRUCTURED,
+    EXTENDED
+  }
+
+  private NbdTestClient connect(Form form, String export) throws IOException {
+    return switch (form) {
+      case SIMPLE -> server.connect().simple(export);
+      case STRUCTURED -> server.connect().structured(export);
+      case EXTENDED -> server.connect().extended(export, "base:allocation");
+    };
+  }
+
+  private static int expected(int type, Form form, boolean readOnly, long offset, long length) {
+    boolean changes = type == WRITE || type == TRIM || type == ZEROES;
+    boolean inside =
+        Long.compareUnsigned(offset, SIZE) <= 0 && Long.compareUnsigned(length, SIZE - offset) <= 0;
+    if (type == WRITE && form == Form.EXTENDED && length == 0) {
+      return EINVAL;
+    }
+    if (changes && readOnly) {
+      return EPERM;
+    }
+    if (!inside) {
+      return type == WRITE || type == ZEROES ? ENOSPC : EINVAL;
+    }
+    return type == STATUS && (form == Form.SIMPLE || length == 0) ? EINVAL : 0;
+  }
+
+  /** Takes all of an answer and judges what it carries; returns the error. */
+  private int answer(NbdTestClient client, Form form, int type, long offset, long length)
+      throws IOException {
+    long data = 0;
+    while (true) {
+      Reply reply = client.reply(type == READ ? (int) length : 0);
+      assertThat(reply.cookie()).isEqualTo(offset ^ type);
+      if (form == Form.EXTENDED) {
+        assertThat(client.lastOffset()).isEqualTo(offset);
+      }
+      boolean chunk = !reply.simple();
+      assertThat(chunk)
+          .isEqualTo(
+              switch (form) {
+                case SIMPLE -> false;
+                case STRUCTURED -> type == READ || type == STATUS || reply.error() != 0;
+                case EXTENDED -> true;
+              });
+      ByteBuffer payload = reply.buffer();
+      if (type == READ && reply.error() == 0) {
+        data += !chunk || reply.type() == 0 ? payload.remaining() : payload.remaining() - 8;
+      }
+      if (type == STATUS && reply.error() == 0) {
+        assertThat(reply.type()).isEqualTo(form == Form.EXTENDED ? 6 : 5);
+      }
+      if (reply.done()) {
+        if (type == READ && reply.error() == 0) {
+          assertThat(data).isEqualTo(length);
+        }
+        return reply.error();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void answersEveryRequestAtEveryEdge(Form form) throws IOException {
+    for (boolean readOnly : new boolean[] {false, true}) {
+      try (NbdTestClient client = connect(form, readOnly ? "frozen" : "disk")) {
+        for (int type : TYPES) {
+          for (long[] range : RANGES) {
+            disk.set(0, content); // no holes: every READ is data
+            if (type == WRITE && range[1] > SIZE + 1) {
+              continue; // more payload than a matrix needs; NbdTransmissionTest and others have it
+            }
+            byte[] payload = type == WRITE ? new byte[(int) range[1]] : new byte[0];
+            client.request(0, type, range[0] ^ type, range[0], (int) range[1], payload);
+            assertThat(answer(client, form, type, range[0], range[1]))
+                .as("%s type %d of %d+%d, read-only %s", form, type, range[0], range[1], readOnly)
+                .isEqualTo(expected(type, form, readOnly, range[0], range[1]));
+          }
+          assertThat(client.errorOf(0, FLUSH, 0, 0)).as("the stream goes on").isZero();
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void takesNoFlagThatTheRequestDoesNotKnow(Form form) throws IOException {
+    int fua = 1;
+    int[] known = {
+      form == Form.SIMPLE ? fua : fua | 4, // READ: DF
+      form == Form.EXTENDED ? fua | 0x20 : fua, // WRITE: PAYLOAD_LEN
+      fua, // FLUSH
+      fua, // TRIM
+      fua, // CACHE
+      fua | 2 | 16, // WRITE_ZEROES: NO_HOLE, FAST_ZERO
+      form == Form.EXTENDED ? fua | 8 | 0x20 : fua | 8 // BLOCK_STATUS: REQ_ONE, PAYLOAD_LEN
+    };
+    int[] types = {READ, WRITE, FLUSH, TRIM, CACHE, ZEROES, STATUS};
+    disk.set(0, content);
+    try (NbdTestClient client = connect(form, "disk")) {
+      for (int i = 0; i < types.length; i++) {
+        for (int flag = 1; flag <= 0x8000; flag <<= 1) {
+          if ((known[i] & flag) == 0) {
+            boolean carries =
+                types[i] == WRITE || (form == Form.EXTENDED && flag == 0x20); // PAYLOAD_LEN
+            byte[] payload = carries ? new byte[512] : new byte[0];
+            client.request(flag, types[i], 5, 0, types[i] == FLUSH && !carries ? 0 : 512, payload);
+            assertThat(client.error())
+                .as("%s type %d with flag %x", form, types[i], flag)
+                .isEqualTo(EINVAL);
+          }
+        }
+      }
+      assertThat(disk.content()).isEqualTo(content);
+      assertThat(client.errorOf(fua, FLUSH, 0, 0)).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = "EXTENDED")
+  void comparesLengthsOf64BitsAsUnsigned(Form form) throws IOException {
+    disk.set(0, content);
+    try (NbdTestClient client = connect(form, "disk")) {
+      for (long[] range : LONG_RANGES) {
+        for (int type : new int[] {READ, TRIM, CACHE, ZEROES, STATUS}) {
+          assertThat(client.extendedError(0, type, range[0], range[1]))
+              .as("type %d of %d+%d", type, range[0], range[1])
+              .isEqualTo(expected(type, form, false, range[0], range[1]));
+        }
+      }
+      assertThat(disk.content()).isEqualTo(content);
+      assertThat(client.extendedError(0, ZEROES, 0, SIZE)).isZero();
+      assertThat(Arrays.equals(disk.content(), new byte[SIZE])).isTrue();
+    }
+  }
+}
