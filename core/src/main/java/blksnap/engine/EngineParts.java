@@ -10,6 +10,7 @@ import blksnap.error.Errno;
 import blksnap.log.LogRing;
 import blksnap.nbd.NbdConfig;
 import blksnap.nbd.NbdLimits;
+import blksnap.nbd.NbdPlace;
 import blksnap.nbd.NbdServer;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
@@ -18,8 +19,10 @@ import blksnap.snapshot.SnapshotTable;
 import blksnap.status.LiveTree;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
-import java.net.InetAddress;
+import java.net.ConnectException;
 import java.net.InetSocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -29,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -147,14 +151,21 @@ final class EngineParts {
     return clients + snapshots().all().size();
   }
 
-  /** Where NBD is served over TCP, as {@code 127.0.0.1:PORT}. */
-  Optional<String> tcpAddress() {
+  /** Where NBD is served over TCP, as {@code HOST:PORT}, with blanks between; empty if nowhere. */
+  Optional<String> tcpAddresses() {
     NbdServer server = nbd;
-    return server == null
-        ? Optional.empty()
-        : server
-            .tcpAddress()
-            .map(address -> address.getAddress().getHostAddress() + ":" + address.getPort());
+    if (server == null || server.tcpAddresses().isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        server.tcpAddresses().stream()
+            .map(EngineParts::hostAndPort)
+            .collect(Collectors.joining(" ")));
+  }
+
+  private static String hostAndPort(InetSocketAddress address) {
+    String host = address.getAddress().getHostAddress();
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort();
   }
 
   /** Buffers, and the way to the devices. */
@@ -193,21 +204,30 @@ final class EngineParts {
     @Override
     public void init() throws IOException {
       removeDeadSocket(config.nbdSocket());
-      Optional<InetSocketAddress> tcp =
-          config.tcpPort().isPresent()
-              ? Optional.of(
-                  new InetSocketAddress(
-                      InetAddress.getByAddress(new byte[] {127, 0, 0, 1}),
-                      config.tcpPort().getAsInt()))
-              : Optional.empty();
+      for (NbdPlace place : config.nbd().places()) {
+        if (place instanceof NbdPlace.Unix(var path) && nobodyListens(path)) {
+          removeDeadSocket(path);
+        }
+      }
+      List<NbdPlace> places = new ArrayList<>();
+      places.add(new NbdPlace.Unix(config.nbdSocket()));
+      places.addAll(config.nbd().places());
       var pool = new BufferPool(NBD_PAYLOAD_BYTES, () -> FREE_PAYLOADS_KEPT);
       payloads = pool;
       nbd =
           NbdServer.start(
-              new NbdConfig(Optional.of(config.nbdSocket()), tcp, NbdLimits.DEFAULT),
-              exports,
-              pool,
-              log);
+              new NbdConfig(places, config.nbd().tls(), NbdLimits.DEFAULT), exports, pool, log);
+    }
+
+    /** Outside our own directories another engine may. */
+    private static boolean nobodyListens(Path path) {
+      try (SocketChannel _ = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+        return false;
+      } catch (ConnectException _) {
+        return true;
+      } catch (IOException _) {
+        return false; // not there, or not ours to judge: listening will tell
+      }
     }
 
     /**

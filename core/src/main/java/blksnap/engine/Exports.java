@@ -5,6 +5,7 @@ import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.nbd.ExportTable;
 import blksnap.nbd.MetaContext;
+import blksnap.nbd.NbdThrottle;
 import blksnap.snapimage.LostImage;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotPart;
@@ -41,7 +42,23 @@ final class Exports implements ExportTable {
 
   private record Tables(TrackerTable trackers, SnapshotTable snapshots) {}
 
-  private record Found(Export export, BlockDevice device, Optional<ChangeContexts> contexts) {}
+  private final ImageLimits limits = new ImageLimits();
+
+  /**
+   * @param image whose image it is; empty for a device
+   */
+  private record Found(
+      Export export,
+      BlockDevice device,
+      Optional<ChangeContexts> contexts,
+      Optional<ImageOf> image) {}
+
+  private record ImageOf(Snapshot snapshot, String device) {}
+
+  /** How fast images may be read and written. */
+  ImageLimits limits() {
+    return limits;
+  }
 
   /** Starts to serve. */
   void open(TrackerTable trackers, SnapshotTable snapshots) {
@@ -103,7 +120,8 @@ final class Exports implements ExportTable {
             device.device().sizeBytes(),
             device.device().readOnly()),
         device.device(),
-        Optional.of(ChangeContexts.of(now.trackers, now.snapshots, device.device())));
+        Optional.of(ChangeContexts.of(now.trackers, now.snapshots, device.device())),
+        Optional.empty());
   }
 
   @Override
@@ -137,7 +155,8 @@ final class Exports implements ExportTable {
             image,
             part instanceof SnapshotPart.Taken taken
                 ? Optional.of(ChangeContexts.of(now.trackers, now.snapshots, taken))
-                : Optional.empty()));
+                : Optional.empty(),
+            Optional.of(new ImageOf(snapshot, part.device()))));
   }
 
   /** What the image of a device is served as. */
@@ -158,7 +177,9 @@ final class Exports implements ExportTable {
         throw new BlkSnapException(Errno.ENOENT, "device " + canonical + " is being detached");
       }
       users.computeIfAbsent(canonical, key -> new ArrayList<>()).add(peer);
-      return new OpenSession(canonical, peer, found.device);
+      Optional<NbdThrottle> throttle =
+          found.image.map(image -> limits.of(image.snapshot, image.device));
+      return new OpenSession(canonical, peer, found.device, throttle);
     } finally {
       lock.unlock();
     }
@@ -168,17 +189,30 @@ final class Exports implements ExportTable {
     private final String name;
     private final String peer;
     private final BlockDevice device;
+    private final Optional<NbdThrottle> throttle;
     private boolean closed;
 
-    OpenSession(String name, String peer, BlockDevice device) {
+    OpenSession(String name, String peer, BlockDevice device, Optional<NbdThrottle> throttle) {
       this.name = name;
       this.peer = peer;
       this.device = device;
+      this.throttle = throttle;
     }
 
     @Override
     public BlockDevice device() {
       return device;
+    }
+
+    @Override
+    public Optional<NbdThrottle> throttle() {
+      return throttle;
+    }
+
+    /** Who reads an image copies it, and the machine is there for who uses the original. */
+    @Override
+    public boolean yields() {
+      return throttle.isPresent();
     }
 
     @Override

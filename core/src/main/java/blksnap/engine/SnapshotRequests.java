@@ -255,6 +255,7 @@ final class SnapshotRequests {
     for (String image : images) {
       parts.nbd().disconnect(image);
     }
+    parts.exports().limits().keep(table.all());
     return new CtrlReply.Done();
   }
 }

@@ -57,7 +57,7 @@ final class StatusBuilder {
     sockets.attribute(
         "ctrl", () -> parts.config().serveControl() ? parts.config().ctrlSocket().toString() : "");
     sockets.attribute("nbd", () -> parts.config().nbdSocket().toString());
-    parts.tcpAddress().ifPresent(address -> sockets.attribute("nbd_tcp", () -> address));
+    parts.tcpAddresses().ifPresent(all -> sockets.attribute("nbd_tcp", () -> all));
   }
 
   private void block(LiveDirectory block) {
@@ -119,7 +119,7 @@ final class StatusBuilder {
     }
   }
 
-  private static void snapshot(LiveDirectory directory, Snapshot snapshot) {
+  private void snapshot(LiveDirectory directory, Snapshot snapshot) {
     directory.attribute("uuid", () -> snapshot.id().toString());
     directory.attribute("state", () -> lower(snapshot.view().state()));
     directory.attribute(
@@ -141,6 +141,19 @@ final class StatusBuilder {
         "consistency", () -> snapshot.consistency().map(Consistency::word).orElse(""));
     directory.attribute(
         "consistency_reason", () -> snapshot.consistency().map(Consistency::reason).orElse(""));
+    ImageLimits limits = parts.exports().limits();
+    directory.directory(
+        "image_limit",
+        limit -> {
+          limit.attribute(
+              "iops",
+              () -> Long.toString(limits.get(snapshot).requestsPerSecond()),
+              value -> limits.setRequests(snapshot, value));
+          limit.attribute(
+              "rate",
+              () -> Long.toString(limits.get(snapshot).bytesPerSecond()),
+              value -> limits.setBytes(snapshot, value));
+        });
     directory.directory(
         "storage",
         storage -> {

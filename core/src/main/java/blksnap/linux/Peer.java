@@ -3,12 +3,15 @@ package blksnap.linux;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.io.IOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.channels.NetworkChannel;
 import java.nio.channels.SocketChannel;
 import java.util.Optional;
 import jdk.net.ExtendedSocketOptions;
@@ -55,7 +58,7 @@ public record Peer(String name, Optional<Numbers> numbers) {
                   Class.forName("sun.nio.ch.SelChImpl"),
                   "getFDVal",
                   MethodType.methodType(int.class));
-      return Optional.of(method.asType(MethodType.methodType(int.class, SocketChannel.class)));
+      return Optional.of(method.asType(MethodType.methodType(int.class, NetworkChannel.class)));
     } catch (ReflectiveOperationException _) {
       return Optional.empty();
     }
@@ -69,13 +72,24 @@ public record Peer(String name, Optional<Numbers> numbers) {
   public static Peer of(SocketChannel channel) throws IOException {
     String name = channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
     return new Peer(
-        name,
-        DESCRIPTOR.isPresent()
-            ? Optional.of(ask(number(DESCRIPTOR.get(), channel)))
-            : Optional.empty());
+        name, DESCRIPTOR.isPresent() ? Optional.of(ask(descriptorOf(channel))) : Optional.empty());
   }
 
-  private static int number(MethodHandle descriptor, SocketChannel channel) {
+  /**
+   * The descriptor of a channel of Java's own.
+   *
+   * @throws BlkSnapException {@code ENOTSUP} where this Java does not let us ask
+   */
+  static int descriptorOf(NetworkChannel channel) throws BlkSnapException {
+    return number(
+        DESCRIPTOR.orElseThrow(() ->
+            new BlkSnapException(
+                Errno.ENOTSUP,
+                "Java has to be started with --add-exports=java.base/sun.nio.ch=ALL-UNNAMED")),
+        channel);
+  }
+
+  private static int number(MethodHandle descriptor, NetworkChannel channel) {
     try {
       return (int) descriptor.invokeExact(channel);
     } catch (RuntimeException | Error e) {

@@ -54,6 +54,16 @@ public interface ExportTable {
   interface Session extends Closeable {
     BlockDevice device();
 
+    /** What requests have to pass; empty where nothing can hold them up. */
+    default Optional<NbdThrottle> throttle() {
+      return Optional.empty();
+    }
+
+    /** Whether this client's requests yield to those of others who do not. */
+    default boolean yields() {
+      return false;
+    }
+
     @Override
     void close();
   }

@@ -2,21 +2,33 @@ package blksnap.nbd;
 
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * Where the server listens.
+ * Where the server listens, and how.
  *
- * @param unixSocket path of the socket to create, in a directory only we may enter; nothing may
- *     stand there
- * @param tcp an address on loopback; port 0 takes a free one
+ * @param places each listened on by a thread of its own
  */
-public record NbdConfig(
-    Optional<Path> unixSocket, Optional<InetSocketAddress> tcp, NbdLimits limits) {
+public record NbdConfig(List<NbdPlace> places, NbdTls tls, NbdLimits limits) {
   public NbdConfig {
-    if (unixSocket.isEmpty() && tcp.isEmpty()) {
-      throw new IllegalArgumentException("neither a unix socket nor a TCP address to listen on");
+    places = List.copyOf(places);
+    if (places.isEmpty()) {
+      throw new IllegalArgumentException("nothing to listen on");
     }
+  }
+
+  /** At most one place of each kind, and no TLS. */
+  public NbdConfig(Optional<Path> unixSocket, Optional<InetSocketAddress> tcp, NbdLimits limits) {
+    this(places(unixSocket, tcp), NbdTls.NONE, limits);
+  }
+
+  private static List<NbdPlace> places(Optional<Path> unixSocket, Optional<InetSocketAddress> tcp) {
+    var places = new ArrayList<NbdPlace>();
+    unixSocket.map(NbdPlace.Unix::new).ifPresent(places::add);
+    tcp.map(NbdPlace.Tcp::new).ifPresent(places::add);
+    return places;
   }
 
   /** A unix socket only, and the default limits. */
@@ -26,6 +38,6 @@ public record NbdConfig(
 
   /** The same places, other limits. */
   public NbdConfig with(NbdLimits other) {
-    return new NbdConfig(unixSocket, tcp, other);
+    return new NbdConfig(places, tls, other);
   }
 }

@@ -3,12 +3,15 @@ package blksnap.nbd;
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Fatal;
+import blksnap.linux.ThreadPriority;
 import blksnap.log.LogRing;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -24,6 +27,8 @@ final class NbdConnection {
   private final long number;
   private final SocketChannel channel;
   private final String peer;
+
+  private final Optional<String> remoteHost;
   private final NbdListener listener;
   private final NbdShared shared;
   private final Instant since = Instant.now();
@@ -47,17 +52,42 @@ final class NbdConnection {
   /** Present in transmission. */
   private volatile Optional<NbdHandshake.Agreed> agreed = Optional.empty();
 
+  /** Present once TLS is up. */
+  private volatile Optional<NbdTlsChannel> encrypted = Optional.empty();
+
+  /** Who its certificate says it is. */
+  private volatile Optional<String> certified = Optional.empty();
+
+  private volatile NbdRights rights;
+
+  /** Clients that this is counted as a connection of; of the first thread, and then the last. */
+  private final List<String> counted = new CopyOnWriteArrayList<>();
+
   /** No more requests are read. */
   private volatile boolean ended;
 
+  /** The socket is closed. */
+  private volatile boolean cutOff;
+
+  /**
+   * @param peer who it is, for people
+   * @param remoteHost where it comes from, unless that is this host
+   */
   NbdConnection(
-      long number, SocketChannel channel, String peer, NbdListener listener, NbdShared shared)
+      long number,
+      SocketChannel channel,
+      String peer,
+      Optional<String> remoteHost,
+      NbdListener listener,
+      NbdShared shared)
       throws BlkSnapException {
     this.number = number;
     this.channel = channel;
     this.peer = peer;
+    this.remoteHost = remoteHost;
     this.listener = listener;
     this.shared = shared;
+    this.rights = listener.tcp().isPresent() ? shared.security().tls().anonymous() : NbdRights.ALL;
     this.inputLease = shared.scratch().take(NbdInput.BUFFER_BYTES);
     this.link =
         new NbdLink(
@@ -71,6 +101,13 @@ final class NbdConnection {
                 shared.limits().patience(),
                 shared.limits().bytesPerConnection()),
             new NbdInFlight());
+  }
+
+  /** For people: what stands in a certificate may be anything. */
+  private String who() {
+    return certified
+        .map(name -> "'" + name.replaceAll("\\p{Cntrl}", "?") + "' at " + peer)
+        .orElse(peer);
   }
 
   NbdListener listener() {
@@ -90,7 +127,7 @@ final class NbdConnection {
   }
 
   NbdClient client() {
-    return new NbdClient(peer, exportName, since, link.inFlight().count());
+    return new NbdClient(who(), exportName, since, link.inFlight().count());
   }
 
   /** Starts the first thread; when that fails, nothing is left of the connection. */
@@ -105,6 +142,9 @@ final class NbdConnection {
 
   private void negotiateAndServe() {
     try {
+      if (remoteHost.isPresent()) {
+        enter("host " + remoteHost.get());
+      }
       if (negotiate()) {
         serve();
       }
@@ -133,7 +173,7 @@ final class NbdConnection {
     public ExportTable.Session open(String name) throws IOException {
       exportName = name;
       try {
-        return shared.exports().open(name, peer);
+        return shared.exports().open(name, who());
       } catch (IOException | RuntimeException e) {
         exportName = "";
         throw NbdErrors.wrap(e);
@@ -142,27 +182,45 @@ final class NbdConnection {
 
     @Override
     public NbdTlsDemand demand() {
-      return NbdTlsDemand.OFF;
+      return listener.demand();
     }
 
     @Override
     public boolean encrypted() {
-      return false;
+      return encrypted.isPresent();
     }
 
     @Override
-    public void encrypt() {
-      throw new IllegalStateException("TLS is not offered");
+    public void encrypt() throws IOException {
+      var tls = new NbdTlsChannel(channel, shared.security().engine());
+      Optional<String> name = NbdCertificates.clientName(tls.handshake());
+      if (name.isPresent()) {
+        enter("certificate " + name.get());
+        certified = name;
+      }
+      encrypted = Optional.of(tls);
+      link.input().switchTo(tls);
+      link.output().switchTo(tls);
+      rights = listener.tcp().isPresent() ? shared.security().tls().of(name) : NbdRights.ALL;
     }
 
     @Override
     public NbdRights rights() {
-      return NbdRights.ALL;
+      return rights;
     }
+  }
+
+  /** Counts this connection as one of a known client's. */
+  private void enter(String client) throws BlkSnapException {
+    shared.security().enter(client);
+    counted.add(client);
   }
 
   private void serve() throws IOException {
     NbdHandshake.Agreed terms = agreed.orElseThrow();
+    if (terms.session().yields()) {
+      ThreadPriority.yieldToOthers();
+    }
     try (BufferPool.Lease lease = shared.scratch().take(NbdWorker.SCRATCH_BYTES)) {
       new NbdWorker(this, terms, lease).work();
     }
@@ -267,6 +325,7 @@ final class NbdConnection {
   /** Cuts the connection off. Its threads end as soon as their devices let them. */
   void close() {
     ended = true;
+    cutOff = true;
     try {
       channel.close();
     } catch (IOException e) {
@@ -279,7 +338,11 @@ final class NbdConnection {
     if (threads.decrementAndGet() > 0) {
       return;
     }
+    if (!cutOff) {
+      encrypted.ifPresent(link.output()::sayGoodbye);
+    }
     close();
+    counted.forEach(shared.security()::leave);
     try {
       agreed.ifPresent(terms -> terms.session().close());
     } catch (RuntimeException e) {
@@ -345,6 +408,6 @@ final class NbdConnection {
 
   @Override
   public String toString() {
-    return "client " + number + " (" + peer + ")";
+    return "client " + number + " (" + who() + ")";
   }
 }

@@ -16,7 +16,7 @@ final class NbdInput {
   /** The rest of a payload at least this long is read straight to where it belongs. */
   private static final int DIRECT_BYTES = 16 << 10;
 
-  private final ReadableByteChannel channel;
+  private ReadableByteChannel channel;
 
   /** Between position and limit: received, not yet used. */
   private final ByteBuffer buffer;
@@ -29,6 +29,11 @@ final class NbdInput {
   NbdInput(ReadableByteChannel channel, ByteBuffer buffer) {
     this.channel = channel;
     this.buffer = buffer.limit(0);
+  }
+
+  /** Everything that comes from now on comes by this; while one thread negotiates. */
+  void switchTo(ReadableByteChannel encrypted) {
+    channel = encrypted;
   }
 
   /** Whether the client may stall us in the middle of a payload. */

@@ -8,6 +8,8 @@ import java.time.Duration;
  * @param connections at a time; one more is closed at once
  * @param connectionsPerListener of them by one listening socket, so that what comes by TCP leaves
  *     places for the unix socket
+ * @param connectionsPerClient of them by one client that is known: by the name in its certificate,
+ *     or by its address where that is not our own host's
  * @param threadsPerConnection requests of one connection that are worked on at a time; further ones
  *     wait unread
  * @param moreThreads beyond one for each connection, over all connections; without them a
@@ -22,6 +24,7 @@ import java.time.Duration;
 public record NbdLimits(
     int connections,
     int connectionsPerListener,
+    int connectionsPerClient,
     int threadsPerConnection,
     int moreThreads,
     long bytesPerConnection,
@@ -30,13 +33,14 @@ public record NbdLimits(
     Duration stall,
     Duration drain) {
   /**
-   * 1280 connections, 1024 of them by one socket, of 16 requests and 64 MiB each; 2304 threads; 50
-   * ms of patience, 10 s to negotiate, 60 s to stall, 10 s to drain.
+   * 1280 connections, 1024 of them by one socket and 256 by one client, of 16 requests and 64 MiB
+   * each; 2304 threads; 50 ms of patience, 10 s to negotiate, 60 s to stall, 10 s to drain.
    */
   public static final NbdLimits DEFAULT =
       new NbdLimits(
           1280,
           1024,
+          256,
           16,
           1024,
           64L << 20,
@@ -49,9 +53,14 @@ public record NbdLimits(
     if (connections <= 0) {
       throw new IllegalArgumentException("connection limit " + connections + " is not positive");
     }
-    if (connectionsPerListener <= 0 || moreThreads < 0) {
+    if (connectionsPerListener <= 0 || connectionsPerClient <= 0 || moreThreads < 0) {
       throw new IllegalArgumentException(
-          connectionsPerListener + " connections a listener, " + moreThreads + " more threads");
+          connectionsPerListener
+              + " connections a listener, "
+              + connectionsPerClient
+              + " a client, "
+              + moreThreads
+              + " more threads");
     }
     if (threadsPerConnection <= 0) {
       throw new IllegalArgumentException(

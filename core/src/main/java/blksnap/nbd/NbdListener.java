@@ -3,6 +3,7 @@ package blksnap.nbd;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.error.Fatal;
+import blksnap.linux.InheritedSocket;
 import blksnap.log.LogRing;
 import java.io.IOException;
 import java.net.BindException;
@@ -40,7 +41,12 @@ final class NbdListener {
   private static final long RETRY_NANOS = 100_000_000;
 
   private final ServerSocketChannel channel;
+  private final NbdTlsDemand demand;
   private final Optional<Path> file;
+
+  /** What it listens on; empty for a unix socket. */
+  private final Optional<InetSocketAddress> tcp;
+
   private final Optional<Object> fileKey;
 
   /** Connections of this listener that are not over. */
@@ -49,10 +55,53 @@ final class NbdListener {
   /** Failures in a row, of {@link #acceptAll}'s thread only. */
   private int failures;
 
-  private NbdListener(ServerSocketChannel channel, Optional<Path> file) throws IOException {
+  private NbdListener(
+      ServerSocketChannel channel,
+      NbdTlsDemand demand,
+      Optional<Path> file,
+      Optional<InetSocketAddress> tcp)
+      throws IOException {
     this.channel = channel;
+    this.demand = demand;
     this.file = file;
+    this.tcp = tcp;
     this.fileKey = file.isPresent() ? key(file.get()) : Optional.empty();
+  }
+
+  /**
+   * Listens.
+   *
+   * @throws BlkSnapException {@code EINVAL} for an address that may not be listened on without TLS
+   *     being demanded, or what the kernel refuses
+   */
+  static NbdListener open(NbdPlace place, NbdTls.Mode tls) throws IOException {
+    return switch (place) {
+      case NbdPlace.Unix(var path) -> unix(path, demand(Optional.empty(), tls));
+      case NbdPlace.Tcp(var address) -> tcp(address, demand(Optional.of(address), tls));
+      case NbdPlace.Inherited(var descriptor) -> {
+        InheritedSocket socket = InheritedSocket.adopt(descriptor);
+        try {
+          yield new NbdListener(
+              socket.channel(), demand(socket.tcp(), tls), Optional.empty(), socket.tcp());
+        } catch (IOException | RuntimeException e) {
+          socket.channel().close();
+          throw e;
+        }
+      }
+    };
+  }
+
+  /** The kernel tells who is behind a unix socket, and lets nobody listen in. */
+  private static NbdTlsDemand demand(Optional<InetSocketAddress> tcp, NbdTls.Mode tls)
+      throws BlkSnapException {
+    if (tcp.isPresent() && tls != NbdTls.Mode.REQUIRED) {
+      checkLoopback(tcp.get());
+    }
+    return switch (tls) {
+      case OFF -> NbdTlsDemand.OFF;
+      case ON -> NbdTlsDemand.OFFERED;
+      case REQUIRED -> tcp.isPresent() ? NbdTlsDemand.REQUIRED : NbdTlsDemand.OFFERED;
+    };
   }
 
   /**
@@ -63,7 +112,7 @@ final class NbdListener {
    *     when the path is too long for a socket, {@code EACCES} and others when the file cannot be
    *     made
    */
-  static NbdListener unix(Path path) throws IOException {
+  private static NbdListener unix(Path path, NbdTlsDemand demand) throws IOException {
     Path directory = path.resolveSibling("." + path.getFileName());
     Path hidden = directory.resolve("s");
     ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
@@ -81,7 +130,7 @@ final class NbdListener {
         Files.deleteIfExists(hidden);
         Files.deleteIfExists(directory);
       }
-      return new NbdListener(channel, Optional.of(path));
+      return new NbdListener(channel, demand, Optional.of(path), Optional.empty());
     } catch (IOException e) {
       channel.close();
       throw unixFailure(path, e);
@@ -108,20 +157,27 @@ final class NbdListener {
   /**
    * Listens on TCP.
    *
-   * @throws BlkSnapException {@code EINVAL} for any address but 127.0.0.1 and ::1, {@code
-   *     EADDRINUSE} for a port in use
+   * @throws BlkSnapException {@code EADDRINUSE} for a port in use, {@code EINVAL} for an address
+   *     that is not ours
    */
-  static NbdListener tcp(InetSocketAddress address) throws IOException {
-    checkLoopback(address);
+  private static NbdListener tcp(InetSocketAddress address, NbdTlsDemand demand)
+      throws IOException {
+    if (address.isUnresolved()) {
+      throw new BlkSnapException(Errno.EINVAL, "nobody knows host " + address.getHostString());
+    }
     ServerSocketChannel channel = ServerSocketChannel.open();
     try {
       channel.setOption(StandardSocketOptions.SO_REUSEADDR, true);
       channel.bind(address, BACKLOG);
-      return new NbdListener(channel, Optional.empty());
+      var bound = (InetSocketAddress) channel.getLocalAddress();
+      return new NbdListener(channel, demand, Optional.empty(), Optional.of(bound));
     } catch (BindException e) {
       channel.close();
+      boolean foreign = String.valueOf(e.getMessage()).contains("Cannot assign");
       throw new BlkSnapException(
-          Errno.EADDRINUSE, "cannot listen on " + address + ": " + e.getMessage(), e);
+          foreign ? Errno.EINVAL : Errno.EADDRINUSE,
+          "cannot listen on " + address + ": " + e.getMessage(),
+          e);
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
@@ -134,18 +190,24 @@ final class NbdListener {
     if (!literal.equals("127.0.0.1") && !literal.equals("0:0:0:0:0:0:0:1")) {
       throw new BlkSnapException(
           Errno.EINVAL,
-          "will not listen on " + address + ": without TLS only 127.0.0.1 and ::1 are served");
+          "will not listen on "
+              + address
+              + ": only 127.0.0.1 and ::1 are served where TLS is not required");
     }
   }
 
-  /** The address of a TCP listener, with the port in fact used. */
-  InetSocketAddress tcpAddress() throws IOException {
-    return (InetSocketAddress) channel.getLocalAddress();
+  /** The address of a TCP listener, with the port in fact used; empty for a unix socket. */
+  Optional<InetSocketAddress> tcp() {
+    return tcp;
+  }
+
+  NbdTlsDemand demand() {
+    return demand;
   }
 
   /** A word for the thread's name. */
   String kind() {
-    return file.isPresent() ? "unix" : "tcp";
+    return tcp.isPresent() ? "tcp" : "unix";
   }
 
   /** Accepts until the listener is closed; runs in a thread of its own. */

@@ -12,7 +12,7 @@ final class NbdOutput {
    */
   private static final int SLICE_BYTES = 256 << 10;
 
-  private final GatheringByteChannel channel;
+  private GatheringByteChannel channel;
   private final NbdProgress progress = new NbdProgress();
 
   /** Held while a message is sent, so that none lands inside another; also guards {@link #pair}. */
@@ -22,6 +22,23 @@ final class NbdOutput {
 
   NbdOutput(GatheringByteChannel channel) {
     this.channel = channel;
+  }
+
+  /** Everything is sent by this from now on; while one thread negotiates. */
+  void switchTo(GatheringByteChannel encrypted) {
+    channel = encrypted;
+  }
+
+  /** Ends TLS in order, when nothing else will be sent. */
+  void sayGoodbye(NbdTlsChannel encrypted) {
+    lock.lock();
+    progress.begin();
+    try {
+      encrypted.sayGoodbye();
+    } finally {
+      progress.end();
+      lock.unlock();
+    }
   }
 
   /** Whether the client leaves replies unread. */

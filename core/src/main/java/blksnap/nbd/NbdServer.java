@@ -12,7 +12,6 @@ import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -50,7 +49,7 @@ public final class NbdServer implements Closeable {
   private final NbdShared shared;
   private final Deque<NbdListener> listeners;
   private final List<Thread> acceptors = new ArrayList<>();
-  private final Optional<InetSocketAddress> tcpAddress;
+  private final List<InetSocketAddress> tcpAddresses;
   private final AtomicLong numbers = new AtomicLong();
   private final AtomicBoolean closing = new AtomicBoolean();
 
@@ -60,16 +59,17 @@ public final class NbdServer implements Closeable {
       BufferPool pool,
       LogRing log,
       Deque<NbdListener> listeners,
-      Optional<InetSocketAddress> tcpAddress,
+      Optional<NbdCertificates> certificates,
       String ownName) {
     this.config = config;
     this.ownName = ownName;
     this.log = log;
     this.listeners = listeners;
-    this.tcpAddress = tcpAddress;
+    this.tcpAddresses = listeners.stream().flatMap(one -> one.tcp().stream()).toList();
     this.watchdog = new NbdWatchdog(connections, config.limits());
     this.shared =
         new NbdShared(
+            new NbdSecurity(config.tls(), certificates, config.limits().connectionsPerClient()),
             exports,
             pool,
             new NbdBudget(pool.limitBytes()),
@@ -94,20 +94,18 @@ public final class NbdServer implements Closeable {
       throws IOException {
     var listeners = new ArrayDeque<NbdListener>();
     try {
-      if (config.unixSocket().isPresent()) {
-        listeners.push(NbdListener.unix(config.unixSocket().get()));
+      Optional<NbdCertificates> certificates = Optional.empty();
+      if (config.tls().certificates().isPresent()) {
+        certificates = Optional.of(NbdCertificates.load(config.tls().certificates().get()));
       }
-      Optional<InetSocketAddress> tcp = Optional.empty();
-      if (config.tcp().isPresent()) {
-        NbdListener listener = NbdListener.tcp(config.tcp().get());
-        listeners.push(listener);
-        tcp = Optional.of(listener.tcpAddress());
+      String ownName = "";
+      for (NbdPlace place : config.places()) {
+        listeners.add(NbdListener.open(place, config.tls().mode()));
+        if (place instanceof NbdPlace.Unix(var path)) {
+          ownName = Files.getOwner(path).getName();
+        }
       }
-      String ownName =
-          config.unixSocket().isPresent()
-              ? Files.getOwner(config.unixSocket().get()).getName()
-              : "";
-      var server = new NbdServer(config, exports, pool, log, listeners, tcp, ownName);
+      var server = new NbdServer(config, exports, pool, log, listeners, certificates, ownName);
       server.begin();
       return server;
     } catch (IOException | RuntimeException | Error e) {
@@ -167,7 +165,12 @@ public final class NbdServer implements Closeable {
       stats.connections.increment();
       var connection =
           new NbdConnection(
-              numbers.incrementAndGet(), channel, peer.orElseThrow(), listener, shared);
+              numbers.incrementAndGet(),
+              channel,
+              peer.orElseThrow(),
+              remoteHost(channel),
+              listener,
+              shared);
       connections.add(connection);
       begun = true; // from here on it gives back what it has by itself
       connection.start();
@@ -181,6 +184,13 @@ public final class NbdServer implements Closeable {
         reject(listener, channel, counted);
       }
     }
+  }
+
+  private static Optional<String> remoteHost(SocketChannel channel) throws IOException {
+    return channel.getRemoteAddress() instanceof InetSocketAddress address
+            && !address.getAddress().isLoopbackAddress()
+        ? Optional.of(address.getAddress().getHostAddress())
+        : Optional.empty();
   }
 
   private void reject(NbdListener listener, SocketChannel channel, boolean counted) {
@@ -214,14 +224,14 @@ public final class NbdServer implements Closeable {
     return Optional.empty();
   }
 
-  /** The unix socket listened on. */
-  public Optional<Path> unixSocket() {
-    return config.unixSocket();
+  /** The first TCP address listened on, with the port that was taken. */
+  public Optional<InetSocketAddress> tcpAddress() {
+    return tcpAddresses.stream().findFirst();
   }
 
-  /** The TCP address listened on, with the port that was taken. */
-  public Optional<InetSocketAddress> tcpAddress() {
-    return tcpAddress;
+  /** The TCP addresses listened on, with the ports that were taken. */
+  public List<InetSocketAddress> tcpAddresses() {
+    return tcpAddresses;
   }
 
   /** Who is connected now, in no order. */

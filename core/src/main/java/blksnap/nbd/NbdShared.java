@@ -16,6 +16,7 @@ import java.util.function.Consumer;
  * @param ended is told of a connection once it holds nothing any more
  */
 record NbdShared(
+    NbdSecurity security,
     ExportTable exports,
     BufferPool payloads,
     NbdBudget budget,

@@ -6,6 +6,8 @@ import blksnap.error.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One thread's part in a connection: waits for its turn, reads one whole request, mostly passes the
@@ -21,6 +23,9 @@ final class NbdWorker {
   /** Requests with more data than this always pass the turn on. */
   private static final int MAX_KEPT_BYTES = 64 << 10;
 
+  /** Who waits for a limit looks so often whether it still has to. */
+  private static final long LOOK_NANOS = 20_000_000;
+
   private final NbdConnection connection;
   private final NbdInput input;
   private final NbdTurn turn;
@@ -32,6 +37,9 @@ final class NbdWorker {
   private final ByteBuffer scratch;
   private final NbdReply reply;
   private final NbdExecutor executor;
+
+  /** What every request has to pass; null where nothing can hold it up. */
+  private final @Nullable NbdThrottle throttle;
 
   /** What every request begins with, how long that is, and the most that may follow. */
   private final int magic;
@@ -80,6 +88,7 @@ final class NbdWorker {
     this.magic = extended ? NbdProtocol.EXTENDED_REQUEST_MAGIC : NbdProtocol.REQUEST_MAGIC;
     this.headerBytes = extended ? NbdRequest.EXTENDED_BYTES : NbdRequest.BYTES;
     this.mostPayload = extended ? NbdProtocol.MAX_PAYLOAD_BYTES : MAX_SKIPPED_BYTES;
+    this.throttle = agreed.session().throttle().orElse(null);
     this.payloads = link.payloads();
     this.pace = link.pace();
     this.inFlight = link.inFlight();
@@ -165,6 +174,9 @@ final class NbdWorker {
       throw new NbdHandshake.HangUp(
           "a payload of " + Long.toUnsignedString(request.payloadBytes()) + " bytes");
     }
+    if (throttle != null && throttle.holds()) {
+      pass(throttle, request);
+    }
     try {
       return switch (NbdCommand.of(request, terms)) {
         case NbdCommand.Write write -> receivePayload(request, write);
@@ -174,6 +186,29 @@ final class NbdWorker {
     } catch (BlkSnapException refusal) {
       input.skipPayload(request.payloadBytes());
       return Received.without(request, new NbdCommand.Refused(refusal), scratch);
+    }
+  }
+
+  /**
+   * Waits until the limit lets the request in; nothing is held meanwhile but the turn, so that the
+   * next ones of this client wait unread, and no payload is in memory.
+   */
+  private void pass(NbdThrottle limit, NbdRequest request) {
+    long bytes =
+        Long.compareUnsigned(request.length(), NbdProtocol.MAX_PAYLOAD_BYTES) > 0
+            ? NbdProtocol.MAX_PAYLOAD_BYTES
+            : request.length();
+    boolean moves =
+        request.type() == NbdProtocol.CMD_READ
+            || request.type() == NbdProtocol.CMD_WRITE
+            || request.type() == NbdProtocol.CMD_CACHE;
+    NbdThrottle.Limits before = limit.limits();
+    long now = System.nanoTime();
+    long until = now + limit.enter(moves ? bytes : 0, now);
+    for (long left = until - now;
+        left > 0 && !connection.ended() && limit.limits().equals(before);
+        left = until - System.nanoTime()) {
+      LockSupport.parkNanos(this, Math.min(left, LOOK_NANOS));
     }
   }
 

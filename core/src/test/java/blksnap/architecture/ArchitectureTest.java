@@ -116,6 +116,8 @@ class ArchitectureTest {
         .resideInAnyPackage(
             "blksnap..",
             "java..",
+            "javax.net.ssl..",
+            "javax.security.auth.x500..",
             "jdk.net..",
             "org.jspecify.annotations..",
             "com.google.errorprone.annotations..",

@@ -31,6 +31,7 @@ class NbdHostileTest {
     return new NbdLimits(
         connections,
         connections,
+        connections,
         16,
         1024,
         64L << 20,

@@ -6,11 +6,17 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
 
 /**
  * A client that sends exactly the bytes it is told to. The numbers are written out here, not taken
@@ -22,6 +28,11 @@ public final class NbdTestClient implements AutoCloseable {
 
   private final SocketChannel channel;
 
+  /** What is sent and received by: the same, or TLS above it. */
+  private WritableByteChannel out;
+
+  private ReadableByteChannel in;
+
   /** Whether extended headers were negotiated, by {@link #extended}. */
   private boolean extended;
 
@@ -30,6 +41,8 @@ public final class NbdTestClient implements AutoCloseable {
 
   private NbdTestClient(SocketChannel channel) {
     this.channel = channel;
+    this.out = channel;
+    this.in = channel;
   }
 
   /** One reply to an option. */
@@ -87,14 +100,14 @@ public final class NbdTestClient implements AutoCloseable {
   void send(Object... parts) throws IOException {
     var buffer = ByteBuffer.wrap(bytes(parts));
     while (buffer.hasRemaining()) {
-      channel.write(buffer);
+      out.write(buffer);
     }
   }
 
   byte[] receive(int count) throws IOException {
     var buffer = ByteBuffer.allocate(count);
     while (buffer.hasRemaining()) {
-      if (channel.read(buffer) < 0) {
+      if (in.read(buffer) < 0) {
         throw new EOFException("closed after " + buffer.position() + " of " + count + " bytes");
       }
     }
@@ -114,7 +127,7 @@ public final class NbdTestClient implements AutoCloseable {
   /** Whether the server hangs up without another byte. */
   boolean hungUp() throws IOException {
     try {
-      return channel.read(ByteBuffer.allocate(1)) < 0;
+      return in.read(ByteBuffer.allocate(1)) < 0;
     } catch (IOException e) { // closed with bytes of ours unread
       return String.valueOf(e.getMessage()).contains("reset");
     }
@@ -240,6 +253,27 @@ public final class NbdTestClient implements AutoCloseable {
       throws IOException {
     extendedRequest(flags, type, 78, offset, length, payload);
     return error();
+  }
+
+  /** Asks for TLS, which has to be granted, and speaks it from then on. */
+  NbdTestClient startTls(SSLContext context) throws IOException {
+    if (optionType(5) != 1) {
+      throw new IOException("STARTTLS refused");
+    }
+    return encrypt(context);
+  }
+
+  /** Goes over to TLS at once. */
+  NbdTestClient encrypt(SSLContext context) throws IOException {
+    var socket =
+        (SSLSocket) context.getSocketFactory().createSocket(channel.socket(), "localhost", 1, true);
+    SSLParameters parameters = socket.getSSLParameters();
+    parameters.setEndpointIdentificationAlgorithm("HTTPS"); // the name has to be right
+    socket.setSSLParameters(parameters);
+    socket.startHandshake();
+    out = Channels.newChannel(socket.getOutputStream());
+    in = Channels.newChannel(socket.getInputStream());
+    return this;
   }
 
   /** Takes one reply message; the data of a simple READ reply is {@code dataBytes} long. */

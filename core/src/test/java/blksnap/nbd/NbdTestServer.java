@@ -6,10 +6,12 @@ import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,13 +28,31 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
   private final LogRing log = new LogRing();
   private final NbdServer server;
   private volatile List<MetaContext> contexts = List.of();
+  private volatile Optional<NbdThrottle> throttle = Optional.empty();
 
   NbdTestServer(NbdLimits limits) throws IOException {
+    this(limits, NbdTls.NONE);
+  }
+
+  /** One that also listens on these addresses, and speaks TLS where it is told to. */
+  NbdTestServer(NbdLimits limits, NbdTls tls, InetSocketAddress... tcp) throws IOException {
     directory =
         Files.createTempDirectory(
             "nbd",
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    server = NbdServer.start(NbdConfig.unix(socket()).with(limits), this, pool, log);
+    var places = new ArrayList<NbdPlace>(List.of(new NbdPlace.Unix(socket())));
+    for (InetSocketAddress address : tcp) {
+      places.add(new NbdPlace.Tcp(address));
+    }
+    boolean started = false;
+    try {
+      server = NbdServer.start(new NbdConfig(places, tls, limits), this, pool, log);
+      started = true;
+    } finally {
+      if (!started) {
+        Files.delete(directory); // which is empty again
+      }
+    }
   }
 
   /** A server with one export, "disk". */
@@ -45,6 +65,7 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
     return new NbdLimits(
         usual.connections(),
         usual.connectionsPerListener(),
+        usual.connectionsPerClient(),
         usual.threadsPerConnection(),
         usual.moreThreads(),
         usual.bytesPerConnection(),
@@ -76,6 +97,11 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
     return contextNames(exportName).contains(contextName)
         ? contexts.stream().filter(one -> one.name().equals(contextName)).findFirst()
         : Optional.empty();
+  }
+
+  /** What requests of those who connect from now on have to pass. */
+  void withThrottle(NbdThrottle one) {
+    throttle = Optional.of(one);
   }
 
   void withdraw(String name) {
@@ -132,6 +158,11 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
       @Override
       public BlockDevice device() {
         return device;
+      }
+
+      @Override
+      public Optional<NbdThrottle> throttle() {
+        return throttle;
       }
 
       @Override

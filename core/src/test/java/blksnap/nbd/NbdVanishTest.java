@@ -52,7 +52,7 @@ class NbdVanishTest {
   private static NbdLimits limits(int threads, int moreThreads) {
     Duration never = Duration.ofMinutes(5);
     return new NbdLimits(
-        64, 64, threads, moreThreads, 64L << 20, Duration.ofMillis(50), never, never, never);
+        64, 64, 64, threads, moreThreads, 64L << 20, Duration.ofMillis(50), never, never, never);
   }
 
   private NbdTestServer serve(NbdLimits limits) throws IOException {
@@ -321,7 +321,7 @@ class NbdVanishTest {
   @Test
   void keepsPlacesForOneSocketThatTheOtherMayNotTake() throws IOException {
     Duration never = Duration.ofMinutes(5);
-    var limits = new NbdLimits(3, 2, 1, 0, 64L << 20, never, never, never, never);
+    var limits = new NbdLimits(3, 2, 2, 1, 0, 64L << 20, never, never, never, never);
     Path directory = Files.createTempDirectory("nbd");
     Path socket = directory.resolve("nbd.sock");
     var loopback = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);

@@ -29,6 +29,9 @@ import picocli.CommandLine.Spec;
       "  blksnap snapshot create data --storage /dev/vg0/spare --durability power --on-full wait:60"
     })
 public final class SnapshotCreateCommand implements Callable<Integer> {
+  /** Under this a single request could take hours. */
+  private static final long MIN_RATE_BYTES = 16 << 10;
+
   private final CommandContext context;
 
   @Spec CommandSpec spec = CommandSpec.create();
@@ -83,6 +86,22 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
       })
   CtrlRequest.OnFull onFull = CtrlRequest.OnFull.BREAK;
 
+  @Option(
+      names = "--limit-iops",
+      paramLabel = Labels.COUNT,
+      description = {
+        "Most requests a second that each image serves; 0 for any number, which is the default.",
+        "Changed later by image_limit/iops of the snapshot in the status tree."
+      })
+  Optional<Long> limitIops = Optional.empty();
+
+  @Option(
+      names = "--limit-rate",
+      paramLabel = Labels.SIZE,
+      converter = ByteSize.Converter.class,
+      description = "Most bytes a second that each image moves, at least 16K; as --limit-iops.")
+  Optional<ByteSize> limitRate = Optional.empty();
+
   @Option(names = "--take", description = "Take it at once.")
   boolean take;
 
@@ -98,6 +117,17 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--freeze, --pre and --post go with --take, or with 'snapshot take'");
     }
+    if (limitIops.isPresent() && limitIops.get() < 0) {
+      throw new ParameterException(
+          spec.commandLine(), "--limit-iops takes a number from 0, not " + limitIops.get());
+    }
+    if (limitRate.isPresent()
+        && limitRate.get().bytes() != 0
+        && limitRate.get().bytes() < MIN_RATE_BYTES) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--limit-rate takes 0, or at least 16K, not " + limitRate.get().bytes());
+    }
     var request =
         new CtrlRequest.SnapshotCreate(
             devices,
@@ -109,8 +139,20 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
             take,
             options.hooks(context.environment()));
     var created = context.ask(request, CtrlReply.Created.class);
+    if (limitIops.isPresent()) {
+      limit(created, "iops", limitIops.get());
+    }
+    if (limitRate.isPresent()) {
+      limit(created, "rate", limitRate.get().bytes());
+    }
     context.printer().print(created);
     created.taken().ifPresent(taken -> options.warn(context, taken));
     return ExitCodes.DONE;
+  }
+
+  private void limit(CtrlReply.Created created, String which, long value)
+      throws IOException, InterruptedException {
+    String path = "/sys/fs/blksnap/" + created.name() + "/image_limit/" + which;
+    context.ask(new CtrlRequest.Echo(path, Long.toString(value)), CtrlReply.Done.class);
   }
 }

@@ -19,7 +19,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -50,14 +49,15 @@ final class DaemonLauncher {
    * Returns when the daemon serves.
    *
    * @param assignments words of the form {@code NAME=VALUE}
+   * @param nbdWords options of {@code load} that say where NBD is served, and to whom
    * @param news gets what the daemon logs until then, on another thread
    * @throws BlkSnapException why the daemon did not load, in its own words
    */
-  void launch(List<String> assignments, OptionalInt tcpPort, Consumer<DaemonNews.Line> news)
+  void launch(List<String> assignments, List<String> nbdWords, Consumer<DaemonNews.Line> news)
       throws IOException, InterruptedException {
     RunDirectory.prepare(directories.run());
     var builder =
-        new ProcessBuilder(words(assignments, tcpPort))
+        new ProcessBuilder(words(assignments, nbdWords))
             .directory(new File("/")) // so that no file system is kept busy by where load was typed
             .redirectInput(Redirect.from(new File("/dev/null")))
             .redirectError(Redirect.appendTo(log().toFile()));
@@ -101,14 +101,12 @@ final class DaemonLauncher {
             directories.daemonLog() + " may say why"));
   }
 
-  private List<String> words(List<String> assignments, OptionalInt tcpPort) {
+  private List<String> words(List<String> assignments, List<String> nbdWords) {
     var words = new ArrayList<String>(program());
     words.addAll(List.of("load", "--foreground", "--notify"));
     words.addAll(List.of("--run-dir", directories.run().toString()));
     words.addAll(List.of("--state-dir", directories.state().toString()));
-    if (tcpPort.isPresent()) {
-      words.addAll(List.of("--tcp", Integer.toString(tcpPort.getAsInt())));
-    }
+    words.addAll(nbdWords);
     words.addAll(assignments);
     return words;
   }

@@ -7,6 +7,7 @@ import blksnap.cli.live.OnShutdown;
 import blksnap.cli.output.Failure;
 import blksnap.engine.Engine;
 import blksnap.engine.EngineConfig;
+import blksnap.engine.NbdOptions;
 import blksnap.linux.Processes;
 import blksnap.log.LogRing;
 import blksnap.param.Parameter;
@@ -14,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 
 /**
  * This process as the engine's: loads it, tells whoever started it, and stays until it is unloaded
@@ -42,7 +42,7 @@ final class ForegroundEngine {
   }
 
   /** Returns when the engine has exited. */
-  int run(Map<Parameter, Long> parameters, OptionalInt tcpPort)
+  int run(Map<Parameter, Long> parameters, NbdOptions nbd)
       throws IOException, InterruptedException {
     Engine engine;
     Processes.restrictNewFiles();
@@ -61,7 +61,7 @@ final class ForegroundEngine {
                   directories.state(),
                   parameters,
                   true,
-                  tcpPort,
+                  nbd,
                   line -> {
                     log.add(line);
                     tell(line);
