@@ -57,6 +57,9 @@ record MapContext(String name, Pages pages, IntUnaryOperator states) implements 
     if (at > start) {
       runs.add(new Run(at - start, state));
     }
+    if (runs.isEmpty()) { // within the last block, and behind the end of a device that shrank
+      throw beyond(offset, end);
+    }
     return runs.size() > maxRuns ? runs.subList(0, maxRuns) : runs;
   }
 
@@ -65,10 +68,13 @@ record MapContext(String name, Pages pages, IntUnaryOperator states) implements 
     long blocks = ((end - 1) >>> shift) - (at >>> shift) + 1;
     Page page = pages.read(at >>> shift, (int) Math.min(PAGE_BLOCKS, blocks));
     if (page.numbers.length == 0) {
-      throw new BlkSnapException(
-          Errno.EINVAL,
-          "offset " + at + " is beyond the " + page.geometry.capacityBytes() + " bytes of the map");
+      throw beyond(at, page.geometry.capacityBytes());
     }
     return page;
+  }
+
+  private static BlkSnapException beyond(long offset, long capacity) {
+    return new BlkSnapException(
+        Errno.EINVAL, "offset " + offset + " is beyond the " + capacity + " bytes of the map");
   }
 }

@@ -6,9 +6,11 @@ import blksnap.error.Fatal;
 import blksnap.linux.ThreadPriority;
 import blksnap.log.LogRing;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -59,6 +61,9 @@ final class NbdConnection {
   private volatile Optional<String> certified = Optional.empty();
 
   private volatile NbdRights rights;
+
+  /** Memory that TLS uses; of the first thread, and then the last. */
+  private final List<BufferPool.Lease> tlsLeases = new CopyOnWriteArrayList<>();
 
   /** Clients that this is counted as a connection of; of the first thread, and then the last. */
   private final List<String> counted = new CopyOnWriteArrayList<>();
@@ -192,7 +197,13 @@ final class NbdConnection {
 
     @Override
     public void encrypt() throws IOException {
-      var tls = new NbdTlsChannel(channel, shared.security().engine());
+      var memory = new ArrayList<ByteBuffer>();
+      for (int i = 0; i < NbdTlsChannel.BUFFERS; i++) {
+        BufferPool.Lease lease = shared.scratch().take(NbdTlsChannel.BUFFER_BYTES);
+        tlsLeases.add(lease);
+        memory.add(lease.buffer());
+      }
+      var tls = new NbdTlsChannel(channel, shared.security().engine(), memory);
       Optional<String> name = NbdCertificates.clientName(tls.handshake());
       if (name.isPresent()) {
         enter("certificate " + name.get());
@@ -352,6 +363,7 @@ final class NbdConnection {
         shared.log().info("nbd: " + this + " is done with " + exportName);
       }
       inputLease.close();
+      tlsLeases.forEach(BufferPool.Lease::close);
       shared.ended().accept(this);
       gone.countDown();
     }

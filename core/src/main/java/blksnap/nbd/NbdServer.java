@@ -73,7 +73,7 @@ public final class NbdServer implements Closeable {
             exports,
             pool,
             new NbdBudget(pool.limitBytes()),
-            scratchPool(config.limits()),
+            scratchPool(config),
             log,
             config.limits(),
             stats,
@@ -118,8 +118,12 @@ public final class NbdServer implements Closeable {
    * As much as all connections can use, so that nobody waits for it; little of it is ever
    * allocated.
    */
-  private static BufferPool scratchPool(NbdLimits limits) {
+  private static BufferPool scratchPool(NbdConfig config) {
+    NbdLimits limits = config.limits();
     long first = NbdInput.BUFFER_BYTES + (long) NbdWorker.SCRATCH_BYTES;
+    if (config.tls().mode() != NbdTls.Mode.OFF) {
+      first += (long) NbdTlsChannel.BUFFERS * NbdTlsChannel.BUFFER_BYTES;
+    }
     long more = (long) limits.moreThreads() * NbdWorker.SCRATCH_BYTES;
     long bytes = (limits.connections() + 1L) * first + more;
     return new BufferPool(bytes, () -> SPARE_BUFFERS);

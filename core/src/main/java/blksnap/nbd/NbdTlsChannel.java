@@ -8,6 +8,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.GatheringByteChannel;
 import java.nio.channels.SocketChannel;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLEngineResult;
@@ -21,8 +22,10 @@ import javax.net.ssl.SSLSession;
  * the socket ends both.
  */
 final class NbdTlsChannel implements ByteChannel, GatheringByteChannel {
-  /** Records that are made ready before the kernel is called. */
-  private static final int GATHERED_RECORDS = 4;
+  /** Memory that one needs, in {@value #BUFFERS} pieces of it; each holds a record and more. */
+  static final int BUFFER_BYTES = 32 << 10;
+
+  static final int BUFFERS = 3;
 
   private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
@@ -40,13 +43,20 @@ final class NbdTlsChannel implements ByteChannel, GatheringByteChannel {
 
   private final ByteBuffer sealed;
 
-  NbdTlsChannel(SocketChannel channel, SSLEngine engine) {
+  /** The most that one record decrypts to. */
+  private final int mostDecrypted;
+
+  /**
+   * @param memory {@value #BUFFERS} buffers of {@link #BUFFER_BYTES}, ours until the connection
+   *     ends
+   */
+  NbdTlsChannel(SocketChannel channel, SSLEngine engine, List<ByteBuffer> memory) {
     this.channel = channel;
     this.engine = engine;
-    SSLSession session = engine.getSession();
-    this.received = ByteBuffer.allocateDirect(session.getPacketBufferSize()).limit(0);
-    this.decrypted = ByteBuffer.allocateDirect(session.getApplicationBufferSize()).limit(0);
-    this.sealed = ByteBuffer.allocateDirect(GATHERED_RECORDS * session.getPacketBufferSize());
+    this.received = memory.get(0).limit(0);
+    this.decrypted = memory.get(1).limit(0);
+    this.sealed = memory.get(2);
+    this.mostDecrypted = engine.getSession().getApplicationBufferSize();
   }
 
   /**
@@ -104,6 +114,9 @@ final class NbdTlsChannel implements ByteChannel, GatheringByteChannel {
   private boolean receive() throws IOException {
     received.compact();
     try {
+      if (!received.hasRemaining()) {
+        throw new SSLException("a record longer than TLS has them");
+      }
       return channel.read(received) >= 0;
     } finally {
       received.flip();
@@ -128,7 +141,7 @@ final class NbdTlsChannel implements ByteChannel, GatheringByteChannel {
 
   /** Decrypts a record, if one is here, else waits for some of it; false at the end. */
   private boolean unseal(ByteBuffer target) throws IOException {
-    boolean direct = target.remaining() >= decrypted.capacity();
+    boolean direct = target.remaining() >= mostDecrypted;
     ByteBuffer into = direct ? target : decrypted.clear();
     SSLEngineResult result;
     try {

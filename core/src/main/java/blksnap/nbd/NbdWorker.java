@@ -174,7 +174,7 @@ final class NbdWorker {
       throw new NbdHandshake.HangUp(
           "a payload of " + Long.toUnsignedString(request.payloadBytes()) + " bytes");
     }
-    if (throttle != null && throttle.holds()) {
+    if (throttle != null && throttle.holds() && request.type() != NbdProtocol.CMD_DISC) {
       pass(throttle, request);
     }
     try {

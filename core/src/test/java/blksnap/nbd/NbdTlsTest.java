@@ -177,6 +177,30 @@ class NbdTlsTest {
     }
   }
 
+  @Test
+  void hangsUpOnARecordThatIsLongerThanTlsHasThem() throws Exception {
+    try (NbdTestServer server = serve(Mode.REQUIRED)) {
+      for (int length : new int[] {0x4900, 0x8000, 0xffff}) {
+        try (NbdTestClient client = connect(server)) {
+          assertThat(client.optionType(5)).isEqualTo(ACK);
+          client.send(NbdTestClient.bytes(0x16030100 | length >>> 8), new byte[] {(byte) length});
+          drainWhileSending(client, length);
+        }
+      }
+      Waiting.until("all are gone", () -> server.server().clients().isEmpty());
+    }
+  }
+
+  /** The server may hang up at the header, or after some of what it announces. */
+  private static void drainWhileSending(NbdTestClient client, int length) throws IOException {
+    try {
+      client.send(new byte[length]);
+    } catch (IOException hungUp) {
+      return;
+    }
+    drain(client);
+  }
+
   /** An alert may come before the end. */
   private static void drain(NbdTestClient client) throws IOException {
     int most = 1000;
