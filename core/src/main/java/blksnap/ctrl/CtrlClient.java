@@ -172,7 +172,14 @@ public final class CtrlClient implements CtrlHandler, Closeable {
   private CtrlReply await(long id, CtrlRequest request, Optional<CtrlWatcher> progress)
       throws IOException, InterruptedException {
     while (true) {
-      switch (CtrlCodec.answer(receive())) {
+      Answer answer = CtrlCodec.answer(receive());
+      if (answer
+          instanceof
+          Answer.Reply(long of, JsonFields result)) { // before the switch, which is slow to link
+        checkId(OptionalLong.of(of), id);
+        return ReplyJson.read(request, result);
+      }
+      switch (answer) {
         case Answer.Progress(long of, CtrlProgress news) -> {
           checkId(OptionalLong.of(of), id);
           if (progress.isPresent()) {
@@ -185,10 +192,7 @@ public final class CtrlClient implements CtrlHandler, Closeable {
           }
           throw why;
         }
-        case Answer.Reply(long of, JsonFields result) -> {
-          checkId(OptionalLong.of(of), id);
-          return ReplyJson.read(request, result);
-        }
+        case Answer.Reply _ -> throw new IllegalStateException("read above");
       }
     }
   }

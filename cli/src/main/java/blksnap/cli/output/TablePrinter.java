@@ -38,8 +38,19 @@ public final class TablePrinter implements OutputPrinter {
     this.unicode = unicode;
   }
 
+  /** What is asked most often comes first: Java takes longer to link a switch over types. */
   @Override
   public void print(CtrlReply reply) {
+    if (reply instanceof CtrlReply.VersionInfo(String version)) {
+      out.println(version);
+    } else if (reply instanceof CtrlReply.DeviceList(List<CtrlReply.DeviceEntry> devices)) {
+      devices(devices);
+    } else {
+      printAny(reply);
+    }
+  }
+
+  private void printAny(CtrlReply reply) {
     switch (reply) {
       case CtrlReply.Done() -> {}
       case CtrlReply.VersionInfo(String version) -> out.println(version);

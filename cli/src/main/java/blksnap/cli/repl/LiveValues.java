@@ -50,11 +50,13 @@ final class LiveValues implements Closeable {
   }
 
   State state() {
-    return switch (ask(new CtrlRequest.Version())) {
-      case Answer _ -> State.LIVE;
-      case Refusal(Errno errno) when errno == Errno.ESHUTDOWN -> State.GOING;
-      case Refusal _, Nothing _ -> State.ABSENT;
-    };
+    Outcome outcome = ask(new CtrlRequest.Devices()); // as quick to ask as anything
+    if (outcome instanceof Answer) {
+      return State.LIVE;
+    }
+    return outcome instanceof Refusal(Errno errno) && errno == Errno.ESHUTDOWN
+        ? State.GOING
+        : State.ABSENT;
   }
 
   /** The attached devices. */
