@@ -41,6 +41,7 @@ final class InteractiveShell {
   int run() throws IOException {
     int code = ExitCodes.DONE;
     try (var live = new LiveValues(session.link())) {
+      live.askAhead();
       LineReader reader = reader(live);
       terminal.handle(Terminal.Signal.INT, _ -> session.interrupt());
       while (!session.isOver()) {

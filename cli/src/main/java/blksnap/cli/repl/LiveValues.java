@@ -12,6 +12,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,6 +30,7 @@ final class LiveValues implements Closeable {
   static final long PATIENCE_MILLIS = 500;
 
   private final KeptLink kept;
+  private Optional<Future<CtrlReply>> ahead = Optional.empty();
   private final ExecutorService asker =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().daemon().name("blksnap-completion").factory());
@@ -49,8 +51,14 @@ final class LiveValues implements Closeable {
     ABSENT
   }
 
+  /** Begins to ask for the state, so that its next reader waits less. */
+  void askAhead() {
+    ahead = Optional.of(submit(new CtrlRequest.Devices()));
+  }
+
   State state() {
-    Outcome outcome = ask(new CtrlRequest.Devices()); // as quick to ask as anything
+    Outcome outcome = await(ahead.orElseGet(() -> submit(new CtrlRequest.Devices())));
+    ahead = Optional.empty();
     if (outcome instanceof Answer) {
       return State.LIVE;
     }
@@ -106,7 +114,14 @@ final class LiveValues implements Closeable {
   private record Nothing() implements Outcome {}
 
   private Outcome ask(CtrlRequest request) {
-    Future<CtrlReply> asked = asker.submit(() -> answer(request));
+    return await(submit(request));
+  }
+
+  private Future<CtrlReply> submit(CtrlRequest request) {
+    return asker.submit(() -> answer(request));
+  }
+
+  private static Outcome await(Future<CtrlReply> asked) {
     try {
       return new Answer(asked.get(PATIENCE_MILLIS, TimeUnit.MILLISECONDS));
     } catch (ExecutionException e) {
