@@ -2,13 +2,8 @@ package blksnap.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import blksnap.cli.command.CommandContext;
-import blksnap.cli.command.Defaults;
-import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.AllCommands;
 import blksnap.cli.testing.FakeEngine;
-import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -22,8 +17,8 @@ final class CommandTreeTest {
   @ParameterizedTest
   @MethodSource("paths")
   void buildsOneCommandAsItIsInTheWholeTree(List<String> path) {
-    CommandLine whole = at(tree().full(), path);
-    CommandLine alone = at(tree().forArguments(path.toArray(String[]::new)), path);
+    CommandLine whole = at(AllCommands.tree().full(), path);
+    CommandLine alone = at(AllCommands.tree().forArguments(path.toArray(String[]::new)), path);
     assertThat(alone.getUsageMessage()).isEqualTo(whole.getUsageMessage());
     assertThat(alone.getCommandSpec().optionsMap().keySet())
         .isEqualTo(whole.getCommandSpec().optionsMap().keySet());
@@ -34,7 +29,7 @@ final class CommandTreeTest {
   void buildsNothingButTheCommandThatALineNames(List<String> path) {
     var line = new ArrayList<>(List.of("--run-dir", "devices", "-o", "json", "--debug"));
     line.addAll(path);
-    CommandLine root = tree().forArguments(line.toArray(String[]::new));
+    CommandLine root = AllCommands.tree().forArguments(line.toArray(String[]::new));
     if (!path.equals(List.of("help"))) {
       assertThat(root.getSubcommands().keySet()).containsExactly(path.getFirst());
     }
@@ -43,24 +38,27 @@ final class CommandTreeTest {
   @ParameterizedTest
   @MethodSource("paths")
   void givesEveryCommandAnExampleThatBeginsWithItsOwnWords(List<String> path) {
-    assertThat(at(tree().full(), path).getUsageMessage())
+    assertThat(at(AllCommands.tree().full(), path).getUsageMessage())
         .contains("Examples:\n")
         .contains("blksnap " + String.join(" ", path));
   }
 
   @Test
   void buildsTheWholeTreeForALineThatNamesNoCommand() {
-    int all = tree().full().getSubcommands().size();
-    assertThat(tree().forArguments(new String[] {}).getSubcommands()).hasSize(all);
-    assertThat(tree().forArguments(new String[] {"--help"}).getSubcommands()).hasSize(all);
-    assertThat(tree().forArguments(new String[] {"snapshot"}).getSubcommands()).hasSize(all);
-    assertThat(tree().forArguments(new String[] {"snapshot", "x"}).getSubcommands()).hasSize(all);
+    int all = AllCommands.tree().full().getSubcommands().size();
+    assertThat(AllCommands.tree().forArguments(new String[] {}).getSubcommands()).hasSize(all);
+    assertThat(AllCommands.tree().forArguments(new String[] {"--help"}).getSubcommands())
+        .hasSize(all);
+    assertThat(AllCommands.tree().forArguments(new String[] {"snapshot"}).getSubcommands())
+        .hasSize(all);
+    assertThat(AllCommands.tree().forArguments(new String[] {"snapshot", "x"}).getSubcommands())
+        .hasSize(all);
   }
 
   @Test
   void namesEveryCommandAsItsClassDoes() {
     for (List<String> path : paths().toList()) {
-      assertThat(at(tree().full(), path).getCommandName()).isEqualTo(path.getLast());
+      assertThat(at(AllCommands.tree().full(), path).getCommandName()).isEqualTo(path.getLast());
     }
   }
 
@@ -104,7 +102,7 @@ final class CommandTreeTest {
   }
 
   static Stream<List<String>> paths() {
-    return paths(tree().full(), List.of()).stream();
+    return paths(AllCommands.tree().full(), List.of()).stream();
   }
 
   private static List<List<String>> paths(CommandLine line, List<String> above) {
@@ -128,18 +126,5 @@ final class CommandTreeTest {
       assertThat(line).as(name).isNotNull();
     }
     return line;
-  }
-
-  private static CommandTree tree() {
-    return new CommandTree(
-        new CommandContext(
-            Environments.user(),
-            (_, _) -> {
-              throw new AssertionError("the engine was asked for");
-            },
-            InputStream.nullInputStream(),
-            new PrintWriter(new StringWriter()),
-            new PrintWriter(new StringWriter()),
-            Defaults.ONE_SHOT));
   }
 }

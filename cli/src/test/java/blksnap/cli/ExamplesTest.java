@@ -3,29 +3,20 @@ package blksnap.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
-import blksnap.cli.command.CommandContext;
-import blksnap.cli.command.Defaults;
 import blksnap.cli.command.Environment;
+import blksnap.cli.testing.AllCommands;
 import blksnap.cli.testing.Environments;
 import blksnap.cli.testing.Examples;
 import blksnap.cli.testing.FakeEngine;
-import blksnap.ctrl.CtrlHandler;
 import blksnap.ctrl.CtrlRequest;
-import blksnap.error.BlkSnapException;
-import blksnap.error.Errno;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import picocli.CommandLine;
 
 /** Every command in an example of a manual page or of the README is one that there is. */
 final class ExamplesTest {
@@ -49,14 +40,14 @@ final class ExamplesTest {
     List<String> words = example.words();
     String line = String.join(" ", words);
     if (isEndless(line) || ONLY_UNDERSTOOD.stream().anyMatch(line::startsWith)) {
-      assertThatCode(() -> tree().parseArgs(words.toArray(String[]::new)))
+      assertThatCode(() -> AllCommands.tree().full().parseArgs(words.toArray(String[]::new)))
           .as("%s", example)
           .doesNotThrowAnyException();
       return;
     }
     Environment user = Environments.user();
     var here = new Environment(user.variables(), 0, user.home(), directory, false, false, false);
-    var run = CommandRun.of(finite(new FakeEngine()), here, "", words.toArray(String[]::new));
+    var run = CommandRun.of(FakeEngine.withOneEvent(), here, "", words.toArray(String[]::new));
     assertThat(run.code()).as("%s: %s", example, run.err()).isZero();
   }
 
@@ -70,7 +61,7 @@ final class ExamplesTest {
   void areThereForEveryCommand() throws IOException {
     List<String> lines =
         commands().map(example -> String.join(" ", example.words()) + " ").toList();
-    for (String command : leaves(tree(), "")) {
+    for (String command : AllCommands.leaves()) {
       assertThat(lines).as(command).anyMatch(line -> line.startsWith(command + " "));
     }
   }
@@ -90,43 +81,5 @@ final class ExamplesTest {
 
   static Stream<Examples.Found> commands() throws IOException {
     return Examples.all().stream();
-  }
-
-  /** An engine whose snapshot has one event and is gone then. */
-  private static CtrlHandler finite(CtrlHandler engine) {
-    List<CtrlRequest> waits = new ArrayList<>();
-    return request -> {
-      if (request instanceof CtrlRequest.SnapshotWait) {
-        waits.add(request);
-        if (waits.size() > 1) {
-          throw new BlkSnapException(Errno.ESRCH, "the snapshot was destroyed");
-        }
-      }
-      return engine.handle(request);
-    };
-  }
-
-  private static List<String> leaves(CommandLine line, String above) {
-    List<String> leaves = new ArrayList<>();
-    for (CommandLine below : line.getSubcommands().values()) {
-      String path = (above + " " + below.getCommandName()).strip();
-      leaves.addAll(below.getSubcommands().isEmpty() ? List.of(path) : leaves(below, path));
-    }
-    return leaves;
-  }
-
-  private static CommandLine tree() {
-    var nowhere = new PrintWriter(new StringWriter());
-    return new CommandTree(
-            new CommandContext(
-                Environments.user(),
-                (_, _) -> {
-                  throw new AssertionError("the engine was asked for");
-                },
-                InputStream.nullInputStream(),
-                nowhere,
-                nowhere,
-                Defaults.ONE_SHOT))
-        .full();
   }
 }

@@ -2,31 +2,20 @@ package blksnap.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import blksnap.cli.command.CommandContext;
-import blksnap.cli.command.Defaults;
-import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.AllCommands;
 import blksnap.cli.testing.FakeEngine;
-import blksnap.ctrl.CtrlHandler;
-import blksnap.ctrl.CtrlRequest;
-import blksnap.error.BlkSnapException;
-import blksnap.error.Errno;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import picocli.CommandLine;
 
 /**
  * What every command prints, whole, in each of the three forms: one file a command in {@code
@@ -161,7 +150,7 @@ final class GoldenTest {
   @Test
   void hasAGoldenFileOfEveryCommandAndOfNothingElse() throws IOException {
     assertThat(Stream.concat(LINES.keySet().stream(), ELSEWHERE.stream()))
-        .containsExactlyInAnyOrderElementsOf(leaves(tree(), ""));
+        .containsExactlyInAnyOrderElementsOf(AllCommands.leaves());
     try (Stream<Path> files = Files.list(FILES)) {
       assertThat(files.map(file -> String.valueOf(file.getFileName())))
           .containsExactlyInAnyOrderElementsOf(
@@ -176,47 +165,12 @@ final class GoldenTest {
       words.add(word.replace("%DIR%", directory.toString()));
     }
     words.addAll(List.of("-o", form));
-    var run = CommandRun.of(finite(new FakeEngine()), words.toArray(String[]::new));
+    var run = CommandRun.of(FakeEngine.withOneEvent(), words.toArray(String[]::new));
     String err = run.err().isEmpty() ? "" : "--- stderr\n" + run.err();
     return run.out() + err + (run.code() == 0 ? "" : "--- exit code " + run.code() + "\n");
   }
 
-  /** An engine whose snapshot has one event and is gone then. */
-  private static CtrlHandler finite(CtrlHandler engine) {
-    var waits = new AtomicInteger();
-    return request -> {
-      if (request instanceof CtrlRequest.SnapshotWait && waits.getAndIncrement() > 0) {
-        throw new BlkSnapException(Errno.ESRCH, "the snapshot was destroyed");
-      }
-      return engine.handle(request);
-    };
-  }
-
   static Stream<String> commands() {
     return new TreeMap<>(LINES).keySet().stream();
-  }
-
-  private static List<String> leaves(CommandLine line, String above) {
-    List<String> leaves = new ArrayList<>();
-    for (CommandLine below : line.getSubcommands().values()) {
-      String path = (above + " " + below.getCommandName()).strip();
-      leaves.addAll(below.getSubcommands().isEmpty() ? List.of(path) : leaves(below, path));
-    }
-    return leaves;
-  }
-
-  private static CommandLine tree() {
-    var nowhere = new PrintWriter(new StringWriter());
-    return new CommandTree(
-            new CommandContext(
-                Environments.user(),
-                (_, _) -> {
-                  throw new AssertionError("the engine was asked for");
-                },
-                InputStream.nullInputStream(),
-                nowhere,
-                nowhere,
-                Defaults.ONE_SHOT))
-        .full();
   }
 }

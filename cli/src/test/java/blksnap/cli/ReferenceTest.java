@@ -3,16 +3,11 @@ package blksnap.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import blksnap.cli.command.CommandContext;
-import blksnap.cli.command.Defaults;
 import blksnap.cli.reference.ManPages;
-import blksnap.cli.testing.Environments;
+import blksnap.cli.testing.AllCommands;
 import blksnap.cli.testing.FakeEngine;
 import blksnap.testing.RealClients;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -191,7 +186,7 @@ final class ReferenceTest {
             document("cli/docs/sysfs.md"),
             document("cli/docs/upstream.md"),
             document("cli/docs/shell.md"));
-    new ManPages(tree().full().getCommandSpec(), documents)
+    new ManPages(AllCommands.tree().full().getCommandSpec(), documents)
         .pages()
         .forEach((name, text) -> files.put("man/" + name, text));
     return files;
@@ -207,19 +202,6 @@ final class ReferenceTest {
 
   private static String completion(String shell) {
     return CommandRun.of(new FakeEngine(), "completion", shell).out();
-  }
-
-  private static CommandTree tree() {
-    return new CommandTree(
-        new CommandContext(
-            Environments.user(),
-            (_, _) -> {
-              throw new AssertionError("the engine was asked for");
-            },
-            InputStream.nullInputStream(),
-            new PrintWriter(new StringWriter()),
-            new PrintWriter(new StringWriter()),
-            Defaults.ONE_SHOT));
   }
 
   private static boolean isInstalled(String program) {

@@ -4,10 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.cli.CommandTree;
 import blksnap.cli.command.CommandContext;
-import blksnap.cli.command.Defaults;
 import blksnap.cli.model.Models;
-import blksnap.cli.testing.Environments;
-import java.io.InputStream;
+import blksnap.cli.testing.AllCommands;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.util.ArrayList;
@@ -30,16 +28,7 @@ final class WrittenModelsTest {
   /** Every command that there is, in the shell or outside. */
   private static List<Object> commands() throws Exception {
     var nowhere = new PrintWriter(Writer.nullWriter());
-    var context =
-        new CommandContext(
-            Environments.user(),
-            (_, _) -> {
-              throw new IllegalStateException("no engine is asked");
-            },
-            InputStream.nullInputStream(),
-            nowhere,
-            nowhere,
-            Defaults.ONE_SHOT);
+    CommandContext context = AllCommands.context();
     var found = new ArrayList<Object>(List.of(context.options()));
     collect(new CommandTree(context).full(), found);
     try (var session =

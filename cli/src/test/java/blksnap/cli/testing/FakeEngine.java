@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * An engine with two devices and one snapshot that answers from memory and remembers what it was
@@ -41,6 +42,18 @@ public final class FakeEngine implements CtrlHandler {
 
   private final List<CtrlRequest> requests = Collections.synchronizedList(new ArrayList<>());
   private final Deque<Answer> queued = new ArrayDeque<>();
+
+  /** One whose snapshot has an event and is gone then. */
+  public static CtrlHandler withOneEvent() {
+    var engine = new FakeEngine();
+    var waits = new AtomicInteger();
+    return request -> {
+      if (request instanceof CtrlRequest.SnapshotWait && waits.getAndIncrement() > 0) {
+        throw new BlkSnapException(Errno.ESRCH, "the snapshot was destroyed");
+      }
+      return engine.handle(request);
+    };
+  }
 
   /** Every request so far. */
   public List<CtrlRequest> requests() {
