@@ -110,7 +110,6 @@ final class NbdWorker {
       while (!connection.ended()) {
         Received received = receive();
         if (received.command() instanceof NbdCommand.Disconnect) {
-          connection.end();
           return;
         }
         if (received.unread()) {
@@ -135,6 +134,7 @@ final class NbdWorker {
         }
       }
     } finally {
+      connection.end(); // before the turn is given: what comes next may not be a request at all
       if (kept != 0 ? turn.retain(kept) : mine) {
         turn.give();
       }

@@ -6,6 +6,7 @@ import blksnap.testing.HookedDevice;
 import blksnap.testing.MemoryDevice;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -113,6 +114,33 @@ class NbdConcurrencyTest {
       }
       assertThat(cookies).doesNotHaveDuplicates();
     }
+  }
+
+  @Test
+  void takesNothingForRequestsBehindOneThatEndsTheConnection() throws IOException {
+    byte[] nine = new byte[512];
+    Arrays.fill(nine, (byte) 9);
+    byte[] tooLong = NbdTestClient.bytes(0x25609513, (short) 0, (short) WRITE, 1L, 0L, -1);
+    byte[] payload = NbdTestClient.bytes(0x25609513, (short) 0, (short) WRITE, 2L, 0L, 512, nine);
+    for (int round = 0; round < 100; round++) {
+      gates.clear();
+      CountDownLatch gate = gateAt(0);
+      int before = entered.get();
+      try (NbdTestClient client = server.connect().simple("disk")) {
+        for (int i = 0; i < 8; i++) {
+          client.request(0, READ, i, 0, 512);
+        }
+        Waiting.until("eight in the device", () -> entered.get() == before + 8);
+        gate.countDown();
+        for (int i = 0; i < 8; i++) {
+          client.reply(512);
+        }
+        client.send(tooLong, payload); // seven threads wait to read what comes next
+        Waiting.until("it is gone", () -> server.server().clients().isEmpty());
+      }
+      assertThat(entered.get()).as("calls of the device in round %d", round).isEqualTo(before + 8);
+    }
+    assertThat(disk.content()).containsOnly(0);
   }
 
   @Test
