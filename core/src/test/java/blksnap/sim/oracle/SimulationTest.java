@@ -3,6 +3,8 @@ package blksnap.sim.oracle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -30,18 +32,15 @@ class SimulationTest {
   }
 
   /**
-   * Once in a few hundred runs Java itself disturbs the order, when it is short of memory. What is
-   * no choice of the seed shows in nearly every run.
+   * Once in a few hundred runs Java itself disturbs the order, when it is short of memory, and any
+   * run may be that one. What is no choice of the seed shows in nearly every run.
    */
   @Test
   void theSameSeedMakesTheSameCallsInTheSameOrder() {
     for (long seed = 0; seed < 80; seed++) {
-      long first = digest(seed);
-      int tries = 1;
-      while (digest(seed) != first && tries < MOST_TRIES) {
-        tries++;
-      }
-      assertThat(tries).as("tries to repeat seed %d", seed).isLessThan(MOST_TRIES);
+      Set<Long> seen = new HashSet<>();
+      while (seen.size() < MOST_TRIES && seen.add(digest(seed))) {}
+      assertThat(seen).as("different runs of seed %d", seed).hasSizeLessThan(MOST_TRIES);
     }
   }
 
