@@ -17,7 +17,7 @@ import org.openjdk.jcstress.infra.results.II_Result;
 @Outcome(expect = Expect.FORBIDDEN, desc = "a flush was answered by a sync that began before it")
 @State
 public class FlushGroupShare {
-  private final FlushGroup group = new FlushGroup(this::sync);
+  private final FlushGroup group = new FlushGroup(this::sync, this::sync);
   private volatile int firstWritten;
   private volatile int secondWritten;
   private volatile int firstDurable;

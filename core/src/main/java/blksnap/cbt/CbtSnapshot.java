@@ -80,7 +80,7 @@ public final class CbtSnapshot implements Closeable {
     try (MappedFile head = MappedFile.open(path, Math.min(bytes, MAP))) {
       geometry = readHeader(path, head.segment(), bytes);
     }
-    MappedFile file = MappedFile.open(path, bytes);
+    MappedFile file = MappedFile.reopen(path, bytes);
     boolean opened = false;
     try {
       MemorySegment memory = file.segment();

@@ -68,7 +68,7 @@ final class IntentFile implements Closeable {
 
   /** Opens a record; {@code EBADMSG} when the file is none, is torn, or of another version. */
   static IntentFile open(Path path) throws IOException {
-    MappedFile file = MappedFile.open(path, Files.size(path));
+    MappedFile file = MappedFile.reopen(path, Files.size(path));
     boolean opened = false;
     try {
       MemorySegment memory = file.segment();

@@ -19,6 +19,7 @@ import java.util.Optional;
  *     16      8  of the latter, bytes that a flush has seen through
  *     24      8  when the latest write began, milliseconds since 1970
  *     32      8  when the latest write ended
+ *     40      8  1 when a flush failed and what it should have seen through may be lost, else 0
  *    512     64  observation slot A
  *    768     64  observation slot B
  * </pre>
@@ -45,6 +46,7 @@ public final class WriteStamps {
   private static final long FLUSHED = 16;
   private static final long BEGUN_MILLIS = 24;
   private static final long ENDED_MILLIS = 32;
+  private static final long LOST = 40;
   private static final long SLOT_A = 512;
   private static final long SLOT_B = 768;
   private static final long SLOT_BYTES = 64;
@@ -198,6 +200,24 @@ public final class WriteStamps {
   /** Writes that were on their way when the engine before died are over. */
   public void settle() {
     LONGS.setVolatile(memory, ENDED, begunBytes());
+  }
+
+  /**
+   * A flush failed: the kernel may go back to what was there before, at any time and without a word
+   * to later flushes.
+   */
+  public void loseWrites() {
+    LONGS.setVolatile(memory, LOST, 1L);
+  }
+
+  /** Whether {@link #loseWrites} was called, by this engine or one before it. */
+  public boolean writesLost() {
+    return (long) LONGS.getVolatile(memory, LOST) != 0;
+  }
+
+  /** All that may have been lost was written and flushed again. */
+  public void writesFound() {
+    LONGS.setVolatile(memory, LOST, 0L);
   }
 
   /** Forgets everything: after a power loss nothing of before is on its way, nor certain. */

@@ -77,7 +77,7 @@ public final class FileBlockDevice implements ResizableDevice {
     this.file = opened.file();
     this.io = opened.io();
     this.space = opened.space();
-    this.flushes = new FlushGroup(file::dataSync);
+    this.flushes = new FlushGroup(file::dataSync, file::sync);
     this.readOnly = options.readOnly();
     this.warnings = opened.warnings();
     this.sizeBytes = opened.sizeBytes();
@@ -232,8 +232,13 @@ public final class FileBlockDevice implements ResizableDevice {
    * needed by who compares them after a power loss.
    */
   public void sync() throws BlkSnapException {
-    flush();
-    file.sync();
+    gate.readLock().lock();
+    try {
+      requireOpen();
+      flushes.flushFully();
+    } finally {
+      gate.readLock().unlock();
+    }
   }
 
   @Override

@@ -15,7 +15,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * again: it would say that nothing is left to be written.
  */
 final class FlushGroup {
-  private final Sync sync;
+  private final Sync dataSync;
+  private final Sync fullSync;
 
   /** Guards all fields below; not held while syncing. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -26,8 +27,13 @@ final class FlushGroup {
   private boolean running;
   private Optional<BlkSnapException> failure = Optional.empty();
 
-  FlushGroup(Sync sync) {
-    this.sync = sync;
+  /**
+   * @param dataSync makes all data durable
+   * @param fullSync the same, and what is known of the file
+   */
+  FlushGroup(Sync dataSync, Sync fullSync) {
+    this.dataSync = dataSync;
+    this.fullSync = fullSync;
   }
 
   /** Returns when a sync that began after this call has ended well. */
@@ -39,21 +45,41 @@ final class FlushGroup {
         if (running) {
           ended.awaitUninterruptibly();
         } else {
-          runSync();
+          run(dataSync);
         }
       }
-      if (failure.isPresent()) {
-        BlkSnapException first = failure.get();
-        throw new BlkSnapException(
-            Errno.EIO, "writes were lost and stay lost: " + first.sentence(), first);
-      }
+      requireNoFailure();
     } finally {
       lock.unlock();
     }
   }
 
+  /** Returns when a full sync of its own has ended well. */
+  void flushFully() throws BlkSnapException {
+    lock.lock();
+    try {
+      while (running) {
+        ended.awaitUninterruptibly();
+      }
+      if (failure.isEmpty()) {
+        run(fullSync);
+      }
+      requireNoFailure();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireNoFailure() throws BlkSnapException {
+    if (failure.isPresent()) {
+      BlkSnapException first = failure.get();
+      throw new BlkSnapException(
+          Errno.EIO, "writes were lost and stay lost: " + first.sentence(), first);
+    }
+  }
+
   /** With the lock held at entry and at exit, but not in between. */
-  private void runSync() {
+  private void run(Sync sync) {
     startedCount++;
     running = true;
     lock.unlock();

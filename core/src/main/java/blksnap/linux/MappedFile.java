@@ -77,6 +77,17 @@ public final class MappedFile implements Closeable {
     }
   }
 
+  /**
+   * As {@link #open}; and what a dead engine had stored and not made durable, the next {@link
+   * #force} does, though a sync of that engine may have failed, of which the kernel tells nobody
+   * else.
+   */
+  public static MappedFile reopen(Path path, long bytes) throws IOException {
+    MappedFile file = open(path, bytes);
+    file.dirty();
+    return file;
+  }
+
   private static void requirePositive(long bytes) {
     if (bytes <= 0) {
       throw new IllegalArgumentException("a mapping of " + bytes + " bytes");

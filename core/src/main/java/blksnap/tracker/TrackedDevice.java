@@ -279,7 +279,47 @@ public final class TrackedDevice implements BlockDevice {
       });
     } finally {
       intent.flushEnds(flush, flushed);
+      if (!flushed) {
+        loseWrites();
+      }
     }
+  }
+
+  /** Before anybody learns that a flush failed: remembers it, for whoever loads the device next. */
+  private void loseWrites() {
+    var _ =
+        atStamps(stamps -> {
+          stamps.loseWrites();
+          return 0;
+        });
+  }
+
+  /** What may have been lost was written and flushed again. */
+  void writesFound() {
+    var _ =
+        atStamps(stamps -> {
+          stamps.writesFound();
+          return 0;
+        });
+  }
+
+  /** Makes what is written durable in another way than by {@link #flush}. */
+  void sync(Sync how) throws IOException {
+    boolean synced = false;
+    try {
+      how.run();
+      synced = true;
+    } finally {
+      if (!synced) {
+        loseWrites();
+      }
+    }
+  }
+
+  /** Makes everything durable that was written before it began. */
+  @FunctionalInterface
+  interface Sync {
+    void run() throws IOException;
   }
 
   private long atStamps(ToLongFunction<WriteStamps> access) {
@@ -478,7 +518,7 @@ public final class TrackedDevice implements BlockDevice {
       }
     }
     if (!readOnly()) {
-      original.flush(); // most of what a resize has to make durable
+      sync(original::flush); // most of what a resize has to make durable
     }
   }
 
@@ -534,11 +574,16 @@ public final class TrackedDevice implements BlockDevice {
     }
     tracking = next;
     largestBytes = Math.max(largestBytes, newSizeBytes);
+    boolean flushed = false;
     try {
       if (!readOnly()) {
         original.flush(); // or a power loss would give the file its old size, and the map not
       }
+      flushed = true;
     } finally {
+      if (!flushed) {
+        next.map.stamps().loseWrites();
+      }
       next.map.stamps().end(newSizeBytes - 1, 1, clock.millis());
       resizing.commit();
     }

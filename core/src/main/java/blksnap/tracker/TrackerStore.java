@@ -125,9 +125,9 @@ final class TrackerStore {
     Opened opened =
         before.isPresent()
             ? resume(name, before.get(), fresh, sampler)
-            : new Opened(create(home, fresh.stamps()), fresh.contentId());
+            : new Opened(create(home, fresh.stamps()), fresh.contentId(), List.of());
     if (!keepContent) {
-      opened = new Opened(opened.tracking(), fresh.contentId());
+      opened = new Opened(opened.tracking(), fresh.contentId(), opened.doubted());
     }
     boolean saved = false;
     try {
@@ -167,8 +167,9 @@ final class TrackerStore {
 
   /**
    * @param contentId that of before where the content goes on
+   * @param doubted where the kernel may go back to older content, since a flush failed
    */
-  record Opened(TrackedDevice.Tracking tracking, UUID contentId) {}
+  record Opened(TrackedDevice.Tracking tracking, UUID contentId, List<ByteRange> doubted) {}
 
   /** Makes the checksum of a {@link ContentSample}. */
   interface Sampler {
@@ -181,9 +182,13 @@ final class TrackerStore {
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
+    List<ByteRange> doubted = List.of();
     try {
       map = CbtMap.open(home.resolve("cbt"));
       intent = WriteIntent.open(home.resolve("intent"), clock);
+      if (map.stamps().writesLost()) {
+        doubted = intent.openRanges();
+      }
       Continuity continuity = judge(before, fresh, map, intent);
       if (continuity instanceof Continuity.Exact
           && before.sample().isPresent()
@@ -193,11 +198,11 @@ final class TrackerStore {
       switch (continuity) {
         case Continuity.Exact() -> {
           WriteIntent resized = withPresentRegions(home, intent);
-          return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId());
+          return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId(), doubted);
         }
         case Continuity.AfterPowerLoss() -> {
-          List<ByteRange> doubted = intent.openRanges();
-          for (ByteRange range : doubted) {
+          List<ByteRange> open = intent.openRanges();
+          for (ByteRange range : open) {
             map.mark(range.offset(), range.length());
           }
           markCutOff(map, before, fresh.stamps().sizeBytes());
@@ -208,9 +213,9 @@ final class TrackerStore {
               "device "
                   + name
                   + ": after a power loss "
-                  + doubted.size()
+                  + open.size()
                   + " regions count as changed");
-          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId());
+          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId(), List.of());
         }
         case Continuity.Broken(String why) -> reason = why;
       }
@@ -227,7 +232,51 @@ final class TrackerStore {
       intent.close();
     }
     log.warning("device " + name + ": a new generation, since " + reason);
-    return new Opened(create(home, fresh.stamps()), fresh.contentId());
+    return startAnew(home, fresh, doubted);
+  }
+
+  /** A new generation; what was in doubt stays so. */
+  private Opened startAnew(Path home, DeviceRecord fresh, List<ByteRange> doubted)
+      throws IOException {
+    long sizeBytes = fresh.stamps().sizeBytes();
+    TrackedDevice.Tracking made = create(home, fresh.stamps());
+    List<ByteRange> inside =
+        doubted.stream()
+            .filter(range -> range.offset() < sizeBytes)
+            .map(range ->
+                new ByteRange(range.offset(), Math.min(range.end(), sizeBytes) - range.offset()))
+            .toList();
+    boolean opened = false;
+    try {
+      for (ByteRange range : inside) {
+        made.map().stamps().loseWrites();
+        made.intent().open(range.offset(), range.length());
+      }
+      opened = true;
+    } finally {
+      if (!opened) {
+        made.intent().close();
+        made.map().close();
+      }
+    }
+    return new Opened(made, fresh.contentId(), inside);
+  }
+
+  /**
+   * Remembers that a flush of a device which is not attached failed, if its map is there.
+   *
+   * @param path of the device as its record has it
+   */
+  void loseWrites(String name, String path) {
+    try {
+      if (record(name).filter(record -> record.path().equals(path)).isPresent()) {
+        try (CbtMap map = CbtMap.open(directory.resolve(name).resolve("cbt"))) {
+          map.stamps().loseWrites();
+        }
+      }
+    } catch (IOException e) {
+      log.debug("device " + name + ": no map that could go on: " + e.getMessage());
+    }
   }
 
   /** What was to be cut off when the power failed may be gone, though the size came back. */

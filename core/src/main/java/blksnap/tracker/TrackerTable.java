@@ -10,6 +10,7 @@ import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.log.LogRing;
 import blksnap.param.Parameters;
+import blksnap.sector.ByteRange;
 import blksnap.sector.SectorRange;
 import blksnap.tracker.DeviceRecord.Stamps;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
@@ -212,13 +213,9 @@ public final class TrackerTable implements Closeable {
       throws IOException {
     FileBlockDevice.Cache cache =
         direct ? FileBlockDevice.Cache.DIRECT : FileBlockDevice.Cache.WRITEBACK;
-    FileBlockDevice original =
-        FileBlockDevice.open(path, new FileBlockDevice.Options(readOnly, cache));
+    FileBlockDevice original = openSynced(name, path, new FileBlockDevice.Options(readOnly, cache));
     boolean opened = false;
     try {
-      if (!readOnly) {
-        original.sync(); // what its stamps show from here on, a power loss does not take back
-      }
       var record =
           new DeviceRecord(
               path.toString(),
@@ -240,6 +237,9 @@ public final class TrackerTable implements Closeable {
           new Attached(
               device, original, path.toString(), direct, tracked.contentId(), original.warnings());
       tracked.tracking().map().stamps().settle();
+      if (tracked.tracking().map().stamps().writesLost()) {
+        writeAgain(device, tracked.doubted());
+      }
       observe(entry);
       attached.put(name, entry);
       entry.warnings().forEach(warning -> log.warning("device " + name + ": " + warning));
@@ -250,6 +250,53 @@ public final class TrackerTable implements Closeable {
         original.close();
       }
     }
+  }
+
+  /**
+   * Opens a device and makes it durable: what its stamps show from then on, a power loss does not
+   * take back. The kernel tells of a lost page only once, and of those of an engine that was killed
+   * it tells us.
+   */
+  private FileBlockDevice openSynced(String name, Path path, FileBlockDevice.Options options)
+      throws BlkSnapException {
+    FileBlockDevice original = FileBlockDevice.open(path, options);
+    if (options.readOnly()) {
+      return original;
+    }
+    try {
+      original.sync();
+      return original;
+    } catch (BlkSnapException e) {
+      store.loseWrites(name, path.toString());
+      log.warning("device " + name + ": " + e.sentence());
+      original.close();
+    }
+    FileBlockDevice again = FileBlockDevice.open(path, options);
+    boolean synced = false;
+    try {
+      again.sync();
+      synced = true;
+      return again;
+    } finally {
+      if (!synced) {
+        again.close();
+      }
+    }
+  }
+
+  private void writeAgain(TrackedDevice device, List<ByteRange> doubted) throws IOException {
+    LostWrites.writeAgain(device, doubted);
+    if (device.readOnly()) {
+      return; // still in doubt
+    }
+    device.flush();
+    device.writesFound();
+    log.warning(
+        "device "
+            + device.name()
+            + ": an earlier flush of it had failed, so "
+            + doubted.size()
+            + " regions were written again and count as changed");
   }
 
   /** Every device, by name. */
@@ -414,7 +461,7 @@ public final class TrackerTable implements Closeable {
       return false;
     }
     if (!device.original().readOnly()) {
-      device.original().sync(); // its times too, which the record has
+      device.device().sync(device.original()::sync); // its times too, which the record has
     }
     toldSizes.remove(name);
     store.save(name, record(device));
@@ -498,7 +545,11 @@ public final class TrackerTable implements Closeable {
     boolean saved = false;
     try {
       if (!original.readOnly()) {
-        original.sync(); // first: a region is closed only when its data cannot go back any more
+        device
+            .device()
+            .sync(
+                original
+                    ::sync); // first: a region is closed only when its data cannot go back any more
       }
       boolean durable = device.device().settle();
       Stamps last = Stamps.of(original);

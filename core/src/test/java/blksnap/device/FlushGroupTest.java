@@ -21,6 +21,14 @@ class FlushGroupTest {
   private final Semaphore begun = new Semaphore(0);
   private final Semaphore mayEnd = new Semaphore(0);
 
+  private static FlushGroup group(FlushGroup.Sync sync) {
+    return new FlushGroup(
+        sync,
+        () -> {
+          throw new AssertionError("a full sync was not asked for");
+        });
+  }
+
   private void slowSync() {
     syncs.incrementAndGet();
     begun.release();
@@ -34,7 +42,7 @@ class FlushGroupTest {
 
   @Test
   void syncsOnceForEachFlushThatComesAlone() throws BlkSnapException {
-    var flushes = new FlushGroup(syncs::incrementAndGet);
+    var flushes = group(syncs::incrementAndGet);
     flushes.flush();
     flushes.flush();
     assertThat(syncs).hasValue(2);
@@ -42,7 +50,7 @@ class FlushGroupTest {
 
   @Test
   void sharesOneLaterSyncAmongThoseWhoComeWhileOneRuns() throws Exception {
-    var flushes = new FlushGroup(this::slowSync);
+    var flushes = group(this::slowSync);
     try (var threads = Executors.newCachedThreadPool()) {
       Future<?> first = threads.submit(Threads.task(flushes::flush));
       begun.acquire();
@@ -65,7 +73,7 @@ class FlushGroupTest {
 
   @Test
   void failsThoseWhoWaitedAndAllWhoComeLaterWithoutAskingAgain() throws Exception {
-    var flushes = new FlushGroup(this::slowFailure);
+    var flushes = group(this::slowFailure);
     try (var threads = Executors.newCachedThreadPool()) {
       Future<?> first = threads.submit(Threads.task(flushes::flush));
       begun.acquire();
@@ -85,9 +93,41 @@ class FlushGroupTest {
   }
 
   @Test
+  void aFullSyncWaitsForTheOneThatRunsAndThenIsMade() throws Exception {
+    var full = new AtomicInteger();
+    var flushes = new FlushGroup(this::slowSync, full::incrementAndGet);
+    try (var threads = Executors.newCachedThreadPool()) {
+      Future<?> first = threads.submit(Threads.task(flushes::flush));
+      begun.acquire();
+      Future<?> fully = Threads.submitAndAwaitBlocked(threads, flushes::flushFully);
+      assertThat(full).hasValue(0);
+      mayEnd.release();
+      first.get();
+      fully.get();
+    }
+    assertThat(full).hasValue(1);
+    assertThat(syncs).hasValue(1);
+  }
+
+  @Test
+  void afterAFailedFullSyncNoFlushIsBelievedEither() {
+    var flushes =
+        new FlushGroup(
+            syncs::incrementAndGet,
+            () -> {
+              throw new BlkSnapException(Errno.EIO, "sync of disk failed: pages were lost");
+            });
+    assertThatExceptionOfType(BlkSnapException.class).isThrownBy(flushes::flushFully);
+    assertThatExceptionOfType(BlkSnapException.class)
+        .isThrownBy(flushes::flush)
+        .withMessage("writes were lost and stay lost: sync of disk failed: pages were lost");
+    assertThat(syncs).hasValue(0);
+  }
+
+  @Test
   void takesASyncThatEndedInABugForAFailedOne() {
     var flushes =
-        new FlushGroup(() -> {
+        group(() -> {
           throw new IllegalStateException("bug");
         });
     assertThatIllegalStateException().isThrownBy(flushes::flush);

@@ -14,6 +14,8 @@ public final class Faults {
   private boolean shortTransfers;
   private boolean lostPages;
   private boolean oneLostSync;
+  private @Nullable Call nextCall;
+  private @Nullable FileClass nextFile;
   private boolean paused;
   private long injected;
   private long onDisk;
@@ -50,6 +52,12 @@ public final class Faults {
     return this;
   }
 
+  /** The next such call fails, unless the machine is quiet. */
+  public void failNext(Call call, FileClass file) {
+    nextCall = call;
+    nextFile = file;
+  }
+
   public void pause(boolean now) {
     paused = now;
   }
@@ -76,6 +84,10 @@ public final class Faults {
         injected++;
         return Errno.EIO;
       }
+    }
+    if (call == nextCall && file == nextFile) {
+      nextCall = null;
+      return Errno.EIO;
     }
     if (oneIn == NEVER || paused || call == Call.CLOSE || (only != null && only != file)) {
       return null;

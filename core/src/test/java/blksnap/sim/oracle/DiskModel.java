@@ -71,8 +71,14 @@ public final class DiskModel {
 
   private int activeTakes;
 
-  /** A flush failed: what was written before may never reach the disk, whatever later ones say. */
+  /**
+   * A flush failed: what was written before may never reach the disk, whatever later ones of the
+   * same engine say.
+   */
   private boolean flushesFail;
+
+  /** Syncs that had failed when the device was last loaded, which made them good. */
+  private long madeGood;
 
   /** When the latest power cut was after which a block may count as changed without being so. */
   private final long[] doubted;
@@ -263,30 +269,29 @@ public final class DiskModel {
   /**
    * A flush that began at {@code start} was acknowledged.
    *
-   * @param anyFailed whether any flush failed so far: after it the kernel knows nothing any more of
-   *     what it lost
+   * @param failed syncs so far: after one the kernel knows nothing any more of what it lost
    */
-  public void flushed(long start, boolean anyFailed) {
-    flushesFail |= anyFailed;
+  public void flushed(long start, long failed) {
+    flushesFail |= failed > madeGood;
     if (flushesFail) {
       return;
     }
-    sizeFloor = flushed(sizes, sizeFloor, start);
+    sizeFloor = madeDurable(sizes, sizeFloor, start);
     for (int i = 0; i < capacity; i++) {
-      floor[i] = flushed(versions.get(i), floor[i], start);
+      floor[i] = madeDurable(versions.get(i), floor[i], start);
     }
   }
 
   /** A resize that began at {@code start} was acknowledged, and a power cut cannot take it. */
-  void resizeFlushed(long start, boolean anyFailed) {
-    flushed(start, anyFailed);
+  void resizeFlushed(long start, long failed) {
+    flushed(start, failed);
     if (!flushesFail) {
       sizeFloor = sizes.size() - 1;
     }
   }
 
   /** The new floor of a list, which begins with it if nobody counts its elements. */
-  private int flushed(List<Version> list, int floorNow, long start) {
+  private int madeDurable(List<Version> list, int floorNow, long start) {
     int next = floorNow;
     for (int v = list.size() - 1; v > floorNow; v--) {
       if (list.get(v).end < start) {
@@ -395,6 +400,16 @@ public final class DiskModel {
         doubted[block] = clock.now();
       }
     }
+  }
+
+  /**
+   * It was attached again: what failed syncs had lost was written again and flushed.
+   *
+   * @param failed syncs so far
+   */
+  void loaded(long failed) {
+    flushesFail = false;
+    madeGood = failed;
   }
 
   /** Whether writes that were answered may be lost by the disk's own fault. */

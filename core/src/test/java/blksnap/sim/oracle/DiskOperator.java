@@ -39,7 +39,7 @@ final class DiskOperator {
     try {
       scene.engine().trackers.resize(disk.name, OptionalLong.of((long) to * Stamps.SECTOR), true);
       disk.endResize();
-      disk.resizeFlushed(start, scene.faults.syncsOfDisk() > 0);
+      disk.resizeFlushed(start, scene.faults.syncsOfDisk());
       scene.tell("resized " + disk.name);
     } catch (IOException e) {
       scene.excuse("resize of " + disk.name, e);
@@ -122,7 +122,7 @@ final class DiskOperator {
       return false;
     }
     scene.tell("detached " + disk.name);
-    disk.flushed(start, scene.faults.syncsOfDisk() > 0);
+    disk.flushed(start, scene.faults.syncsOfDisk());
     return true;
   }
 }

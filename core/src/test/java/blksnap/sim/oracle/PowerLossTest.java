@@ -1,13 +1,17 @@
 package blksnap.sim.oracle;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.Location;
+import blksnap.error.BlkSnapException;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
+import blksnap.sim.machine.Call;
 import blksnap.sim.machine.Faults;
+import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
@@ -32,8 +36,11 @@ class PowerLossTest {
   private static final int SEEDS = 20; // how much of a page is lost is a choice of the machine
 
   private static SimMachine machine(long seed) {
-    var machine =
-        new SimMachine(new SplittableRandom(seed), SimMachine.Entries.JOURNAL, Faults.none());
+    return machine(seed, Faults.none());
+  }
+
+  private static SimMachine machine(long seed, Faults faults) {
+    var machine = new SimMachine(new SplittableRandom(seed), SimMachine.Entries.JOURNAL, faults);
     for (String directory : List.of("/state", "/storage", "/disks")) {
       machine.makeDirectory(directory);
     }
@@ -158,6 +165,83 @@ class PowerLossTest {
       }
     }
     assertThat(gone).isPositive();
+  }
+
+  /** The kernel tells one engine that a flush failed, and not the next. */
+  @Test
+  void takesNothingBackThatAnEngineShowedAfterOneWhoseFlushFailed() throws Exception {
+    for (boolean told : new boolean[] {true, false}) {
+      for (long seed = 0; seed < SEEDS; seed++) {
+        Faults faults = Faults.none();
+        SimMachine machine = machine(seed, faults);
+        SimEngine engine = SimEngine.load(machine, parameters());
+        attach(engine, machine);
+        TrackedDevice device = engine.trackers.find("vm1").device();
+        UUID before = generation(device);
+        device.write(0, Stamps.filled(1, BLOCKS * 8));
+        rest(engine);
+        device.write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
+        faults.failNext(Call.SYNC, FileClass.DISK);
+        machine.quiet(false);
+        if (told) {
+          assertThatExceptionOfType(BlkSnapException.class).isThrownBy(device::flush);
+        }
+        machine.kill();
+
+        SimEngine next = SimEngine.load(machine, parameters());
+        machine.quiet(true);
+        TrackedDevice found = next.trackers.find("vm1").device();
+        assertThat(isFilled(found, 3L * Location.BLOCK_BYTES)).isTrue();
+        assertThat(generation(found)).isEqualTo(before);
+        take(next, machine);
+        machine.cut();
+
+        SimEngine last = SimEngine.load(machine, parameters());
+        TrackedDevice kept = last.trackers.find("vm1").device();
+        assertThat(generation(kept)).isEqualTo(before);
+        assertThat(isFilled(kept, 3L * Location.BLOCK_BYTES))
+            .as("seed %d, told %s", seed, told)
+            .isTrue();
+      }
+    }
+  }
+
+  /** As above, of the map, whose sync fails while the device is closed. */
+  @Test
+  void reportsWhatAnEngineKnewThoughItCouldNotMakeItsMapDurable() throws Exception {
+    for (long seed = 0; seed < SEEDS; seed++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(seed, faults);
+      SimEngine engine = SimEngine.load(machine, parameters());
+      attach(engine, machine);
+      take(engine, machine);
+      TrackedDevice device = engine.trackers.find("vm1").device();
+      UUID before = generation(device);
+      device.write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
+      faults.failNext(Call.FORCE, FileClass.STATE);
+      machine.quiet(false);
+      engine.unload(true);
+      machine.quiet(true);
+      machine.kill();
+
+      SimEngine next = SimEngine.load(machine, parameters());
+      rest(next);
+      machine.cut();
+
+      SimEngine last = SimEngine.load(machine, parameters());
+      TrackedDevice found = last.trackers.find("vm1").device();
+      assertThat(generation(found)).isEqualTo(before);
+      List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
+      assertThat(contains(ranges, 3L * Location.BLOCK_BYTES)).as("seed %d", seed).isTrue();
+    }
+  }
+
+  /** Everything durable, and no region open any more. */
+  private static void rest(SimEngine engine) throws IOException {
+    engine.trackers.find("vm1").device().flush();
+    for (int i = 0; i < ENOUGH_CHECKPOINTS; i++) {
+      engine.trackers.checkpoint();
+    }
   }
 
   private static void take(SimEngine engine, SimMachine machine) throws Exception {

@@ -244,7 +244,7 @@ public final class SimRun {
         scene.snapshots.values().forEach(s -> s.state = SnapshotModel.State.DESTROYING);
       }
     }
-    scene.disks.values().forEach(disk -> disk.flushed(start, scene.faults.syncsOfDisk() > 0));
+    scene.disks.values().forEach(disk -> disk.flushed(start, scene.faults.syncsOfDisk()));
     closed = true;
   }
 

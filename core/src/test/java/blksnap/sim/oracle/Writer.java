@@ -95,7 +95,7 @@ final class Writer {
     try {
       device.flush();
       scene.tell("flushed " + disk.name);
-      disk.flushed(start, scene.faults.syncsOfDisk() > 0);
+      disk.flushed(start, scene.faults.syncsOfDisk());
     } catch (IOException e) {
       if (scene.faults.onDisk() == 0 && !(disk.away && isGone(e))) {
         throw new Violation("a flush failed, and not by its disk", e);
