@@ -4,6 +4,7 @@ import blksnap.cbt.CbtMap;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -228,6 +229,10 @@ public final class SimRun {
     boolean destroy = scene.random.nextBoolean();
     long start = scene.clock.tick();
     scene.tell("unload" + (destroy ? ", snapshots are released" : ""));
+    List<DiskModel> attached =
+        scene.disks.values().stream()
+            .filter(disk -> scene.engine().trackers.lookup(disk.name).isPresent())
+            .toList();
     try {
       scene.engine().unload(destroy);
     } catch (IOException e) {
@@ -244,7 +249,7 @@ public final class SimRun {
         scene.snapshots.values().forEach(s -> s.state = SnapshotModel.State.DESTROYING);
       }
     }
-    scene.disks.values().forEach(disk -> disk.flushed(start, scene.faults.syncsOfDisk()));
+    attached.forEach(disk -> disk.flushed(start, scene.faults.syncsOfDisk()));
     closed = true;
   }
 
