@@ -154,6 +154,11 @@ public final class AreaChain {
     }
   }
 
+  /** Done at every checkpoint: what could not be stored of an area's end is tried again. */
+  public void rememberAgain() {
+    areas.forEach(DiffArea::rememberAgain);
+  }
+
   /**
    * Stored blocks are gone: every area whose image would be read from one of them is corrupt.
    *

@@ -1,7 +1,6 @@
 package blksnap.diffarea;
 
 import blksnap.error.Errno;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Told what becomes of an area, and once that it is corrupt; called from writers' threads and must
@@ -11,5 +10,8 @@ public interface AreaListener {
   void corrupted(Errno cause, String why);
 
   /** That it is corrupt, or on its way out, could not be stored: a restart may not know it. */
-  void notRemembered(@Nullable String why);
+  void notRemembered(String why);
+
+  /** After {@link #notRemembered}: a restart does know it now. */
+  void remembered();
 }

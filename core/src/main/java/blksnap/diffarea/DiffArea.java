@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 public final class DiffArea implements Closeable {
   private static final int MAX_COPY_BLOCKS = DiffIo.MAX_COPY_BYTES / Location.BLOCK_BYTES;
 
+  private static final int MOST_TRIES = 4;
+
   /** Stands in the place of a corruption for an area that is on its way out. */
   private static final Errno CONDEMNED = Errno.ESHUTDOWN;
 
@@ -41,6 +43,9 @@ public final class DiffArea implements Closeable {
   private final BlockMap privateBlocks = new BlockMap();
   private final ChunkLocks preserveLocks = new ChunkLocks();
   private final AtomicReference<@Nullable Errno> corruption = new AtomicReference<>();
+
+  /** It is corrupt, and a restart may not know it. */
+  private volatile boolean unremembered;
 
   /**
    * Set when its snapshot is being destroyed: it does not preserve any more. Changed with the write
@@ -197,19 +202,50 @@ public final class DiffArea implements Closeable {
     }
   }
 
+  /** Tries more than once: nothing else keeps a restart from showing what is not there any more. */
   private void remember(Errno cause) {
-    if (log == null) {
-      return;
+    String failure = "";
+    for (int tries = 0; tries < MOST_TRIES; tries++) {
+      try {
+        store(cause);
+        return;
+      } catch (IOException | InternalError e) {
+        failure = String.valueOf(e.getMessage());
+      }
     }
-    try {
+    unremembered = true;
+    listener.notRemembered(failure);
+  }
+
+  /**
+   * @throws InternalError when the state directory's disk failed under the mapping
+   */
+  private void store(Errno cause) throws IOException {
+    if (log != null) {
       log.corrupt(cause.number());
       if (config.syncEach()) {
         log.forceCorruption();
       }
-    } catch (IOException e) {
-      listener.notRemembered(e.getMessage());
-    } catch (InternalError e) { // the state directory's disk failed under the mapping
-      listener.notRemembered(e.getMessage());
+    }
+  }
+
+  /** Whether a restart, or a loss of power with {@code power}, would take it for what it is. */
+  public boolean isRemembered() {
+    return !unremembered;
+  }
+
+  /** Tries again to make durable that it is corrupt, if that failed. */
+  void rememberAgain() {
+    Errno cause = corruption.get();
+    if (!unremembered || cause == null) {
+      return;
+    }
+    try {
+      store(cause);
+      unremembered = false;
+      listener.remembered();
+    } catch (IOException | InternalError | IllegalStateException e) {
+      // As before, or it is closed by now; the next checkpoint tries again.
     }
   }
 

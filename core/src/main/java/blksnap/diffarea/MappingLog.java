@@ -371,10 +371,11 @@ final class MappingLog implements Closeable {
     }
   }
 
-  /** Makes what {@link #corrupt} remembered durable. */
+  /** Makes what {@link #corrupt} remembered durable, also after an attempt that failed. */
   void forceCorruption() throws IOException {
     lock.lock();
     try {
+      files.getFirst().dirty();
       files.getFirst().force(CORRUPTION, Integer.BYTES);
     } finally {
       lock.unlock();

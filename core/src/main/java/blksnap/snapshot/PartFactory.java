@@ -14,7 +14,6 @@ import blksnap.snapimage.SnapImage;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /** Makes the areas and images of snapshots, in a take and in a recovery alike. */
 final class PartFactory {
@@ -68,10 +67,15 @@ final class PartFactory {
       }
 
       @Override
-      public void notRemembered(@Nullable String why) {
+      public void notRemembered(String why) {
         context
             .log()
             .error(image + ": its end could not be stored, a restart may not know it: " + why);
+      }
+
+      @Override
+      public void remembered() {
+        context.log().info(image + ": its end is stored now");
       }
     };
   }

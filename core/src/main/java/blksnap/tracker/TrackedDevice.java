@@ -648,6 +648,7 @@ public final class TrackedDevice implements BlockDevice {
    * @return whether another checkpoint is due
    */
   public boolean checkpoint() {
+    chain.rememberAgain();
     try {
       boolean due = checkpointMap();
       if (tracking.intent.flushDue() && !closed) {

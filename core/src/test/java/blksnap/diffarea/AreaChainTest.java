@@ -23,7 +23,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,8 +96,13 @@ class AreaChainTest {
               }
 
               @Override
-              public void notRemembered(@Nullable String why) {
+              public void notRemembered(String why) {
                 throw new AssertionError(why);
+              }
+
+              @Override
+              public void remembered() {
+                throw new AssertionError("it never was forgotten");
               }
             });
     chain.add(area);

@@ -40,7 +40,6 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.function.LongFunction;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -74,8 +73,13 @@ class SnapshotFaultTest {
         }
 
         @Override
-        public void notRemembered(@Nullable String why) {
+        public void notRemembered(String why) {
           throw new AssertionError(why);
+        }
+
+        @Override
+        public void remembered() {
+          throw new AssertionError("it never was forgotten");
         }
       };
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.Location;
 import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
@@ -236,6 +237,29 @@ class PowerLossTest {
     }
   }
 
+  @Test
+  void knowsAnImageForCorruptThoughTheFirstSyncOfThatFailed() throws Exception {
+    for (long seed = 0; seed < SEEDS; seed++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(seed, faults);
+      SimEngine engine = SimEngine.load(machine, parameters());
+      attach(engine, machine);
+      TrackedDevice device = engine.trackers.find("vm1").device();
+      take(engine, machine, Durability.POWER);
+      faults.failNext(Call.FORCE, FileClass.STATE);
+      machine.quiet(false);
+      device.chain().giveUp(0, Location.BLOCK_BYTES, Errno.EIO, "it could not be preserved");
+      machine.quiet(true);
+      machine.cut();
+
+      SimEngine next = SimEngine.load(machine, parameters());
+      var image = taken(next.snapshots.find("s")).image();
+      assertThatExceptionOfType(BlkSnapException.class)
+          .as("seed %d", seed)
+          .isThrownBy(() -> image.read(0, ByteBuffer.allocateDirect(Location.BLOCK_BYTES)));
+    }
+  }
+
   /** Everything durable, and no region open any more. */
   private static void rest(SimEngine engine) throws IOException {
     engine.trackers.find("vm1").device().flush();
@@ -245,12 +269,17 @@ class PowerLossTest {
   }
 
   private static void take(SimEngine engine, SimMachine machine) throws Exception {
+    take(engine, machine, Durability.PROCESS);
+  }
+
+  private static void take(SimEngine engine, SimMachine machine, Durability durability)
+      throws Exception {
     engine.snapshots.take(
         engine.snapshots.create(
             List.of("vm1"),
             machine.path("/storage/s"),
             OptionalLong.empty(),
-            new SnapshotConfig("s", Durability.PROCESS, FullPolicy.BREAK)));
+            new SnapshotConfig("s", durability, FullPolicy.BREAK)));
   }
 
   /** Whether it is over after so many steps. */

@@ -3,6 +3,8 @@ package blksnap.sim.oracle;
 import blksnap.cbt.CbtMap;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
+import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotPart;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -270,6 +272,7 @@ public final class SimRun {
       }
     }
     if (cut) {
+      scene.snapshots.values().forEach(snapshot -> snapshot.forgotten |= isForgotten(snapshot));
       scene.machine.cut();
     } else {
       scene.machine.kill();
@@ -300,6 +303,16 @@ public final class SimRun {
     SimEngine engine = scene.engine;
     return engine != null
         && engine.trackers.lookup(disk.name).filter(d -> d.device().marksAtRisk()).isPresent();
+  }
+
+  /** Whether the engine says that a restart may not know of the end of an image. */
+  private boolean isForgotten(SnapshotModel model) {
+    Snapshot snapshot = scene.engine == null ? null : scene.lookup(model);
+    return snapshot != null
+        && model.devices.stream()
+            .flatMap(device -> snapshot.part(device).stream())
+            .anyMatch(
+                part -> part instanceof SnapshotPart.Taken taken && !taken.area().isRemembered());
   }
 
   /** Its content may be another one: images that need it may be EIO. */

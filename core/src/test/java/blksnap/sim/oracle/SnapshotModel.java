@@ -27,6 +27,9 @@ final class SnapshotModel {
   /** It may be EIO by now, for a reason that is known. */
   boolean mayBreak;
 
+  /** The engine said that a restart may not know it for corrupt, and then the power was cut. */
+  boolean forgotten;
+
   /** It has less storage than it needs, and would break older ones as well. */
   boolean small;
 

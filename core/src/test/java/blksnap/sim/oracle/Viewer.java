@@ -87,7 +87,8 @@ final class Viewer {
     }
     buffer.flip();
     String what = "image " + model.name + "@" + part.device();
-    for (int i = 0; i < count && !image.take.disk.isUnreliable(); i++) {
+    boolean unreliable = image.take.disk.isUnreliable() || model.forgotten;
+    for (int i = 0; i < count && !unreliable; i++) {
       image.shows(first + i, Stamps.read(buffer, i, what), what);
     }
   }
