@@ -11,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
@@ -145,7 +144,7 @@ final class MappingLog implements Closeable {
     boolean opened = false;
     log.lock.lock();
     try {
-      for (int n = 0; Files.exists(log.path(n)); n++) {
+      for (int n = 0; Directories.exists(log.path(n)); n++) {
         if (n > 0 && Files.size(log.path(n)) < FILE_BYTES) { // killed while it was being made
           Files.delete(log.path(n));
           break;
@@ -206,11 +205,13 @@ final class MappingLog implements Closeable {
    */
   static boolean isCondemned(Path directory, int condemned) {
     Path first = directory.resolve("0.map");
-    if (!Files.exists(first, LinkOption.NOFOLLOW_LINKS)) {
-      return true;
-    }
-    try (MappedFile file = MappedFile.open(first, HEADER_BYTES)) {
-      return file.segment().get(INT, CORRUPTION) == condemned;
+    try {
+      if (!Directories.exists(first)) {
+        return true;
+      }
+      try (MappedFile file = MappedFile.open(first, HEADER_BYTES)) {
+        return file.segment().get(INT, CORRUPTION) == condemned;
+      }
     } catch (IOException e) {
       return false; // what cannot be read was not condemned
     }
@@ -416,7 +417,7 @@ final class MappingLog implements Closeable {
   void delete() throws IOException {
     close();
     IOException failure = null;
-    for (int n = 0; Files.exists(path(n)); n++) {
+    for (int n = 0; Directories.exists(path(n)); n++) {
       try {
         Files.delete(path(n));
       } catch (IOException e) {

@@ -316,7 +316,7 @@ final class StorageRange implements Closeable {
    */
   static void removeUnopened(RangeDescription description, StorageHeader expected)
       throws IOException {
-    if (description.made() && Files.exists(description.path(), LinkOption.NOFOLLOW_LINKS)) {
+    if (description.made() && Directories.exists(description.path())) {
       if (!isOurs(description.path(), expected)) {
         throw new BlkSnapException(
             Errno.EBADMSG, description.path() + " is not what was made for it, and stays");

@@ -1,8 +1,13 @@
 package blksnap.linux;
 
 import blksnap.error.BlkSnapException;
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -32,6 +37,28 @@ public final class Directories {
   public static void sync(Path directory) throws BlkSnapException {
     try (NativeFile file = NativeFile.open(directory, Set.of(NativeFile.Flag.READ_ONLY))) {
       file.sync();
+    }
+  }
+
+  /**
+   * Whether there is something of this name, be it a link that leads nowhere. Unlike {@link
+   * Files#exists}, what cannot be looked at is not taken for missing.
+   */
+  public static boolean exists(Path path) throws IOException {
+    return attributes(path).isPresent();
+  }
+
+  /** Likewise, whether there is a directory of this name. */
+  public static boolean isDirectory(Path path) throws IOException {
+    return attributes(path).filter(BasicFileAttributes::isDirectory).isPresent();
+  }
+
+  private static Optional<BasicFileAttributes> attributes(Path path) throws IOException {
+    try {
+      return Optional.of(
+          Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
     }
   }
 

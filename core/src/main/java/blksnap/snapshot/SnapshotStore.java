@@ -11,11 +11,11 @@ import blksnap.log.LogRing;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
@@ -62,7 +62,7 @@ final class SnapshotStore {
   }
 
   void save(SnapshotRecord record) throws IOException {
-    if (!Files.exists(home(record.id()))) {
+    if (!Directories.exists(home(record.id()))) {
       Directories.make(home(record.id()));
     }
     StateFile.write(home(record.id()).resolve("snapshot"), record.toFields());
@@ -73,7 +73,7 @@ final class SnapshotStore {
    * which a load knows it from one that has lost its record, and goes with {@link #clear}.
    */
   void forget(UUID id) throws IOException {
-    if (Files.exists(home(id))) {
+    if (Directories.exists(home(id))) {
       Files.move(home(id), forgotten(id), StandardCopyOption.ATOMIC_MOVE);
       Directories.sync(snapshots);
     }
@@ -92,7 +92,7 @@ final class SnapshotStore {
   }
 
   private static void deleteTree(Path top) throws IOException {
-    if (!Files.exists(top)) {
+    if (!Directories.exists(top)) {
       return;
     }
     Files.walkFileTree(
@@ -160,11 +160,10 @@ final class SnapshotStore {
     return new Records(records, damaged);
   }
 
-  private static boolean isOurs(Path entry) {
+  private static boolean isOurs(Path entry) throws IOException {
     try {
       String name = String.valueOf(entry.getFileName());
-      return UUID.fromString(name).toString().equals(name)
-          && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS);
+      return UUID.fromString(name).toString().equals(name) && Directories.isDirectory(entry);
     } catch (IllegalArgumentException notAnId) {
       return false;
     }
@@ -187,10 +186,14 @@ final class SnapshotStore {
 
   private static List<String> partsOf(Path home) throws IOException {
     List<String> devices = new ArrayList<>();
-    try (DirectoryStream<Path> parts =
-        Files.newDirectoryStream(
-            home, part -> Files.isDirectory(part, LinkOption.NOFOLLOW_LINKS))) {
-      parts.forEach(part -> devices.add(String.valueOf(part.getFileName())));
+    try (DirectoryStream<Path> parts = Files.newDirectoryStream(home)) {
+      for (Path part : parts) {
+        if (Directories.isDirectory(part)) {
+          devices.add(String.valueOf(part.getFileName()));
+        }
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
     return devices;
   }

@@ -118,15 +118,13 @@ record DeviceRecord(
         path, readOnly, direct, attached, clean, true, bootId, contentId, sample, resizing, stamps);
   }
 
-  /** As it is remembered while its size changes; empty: no longer. */
-  DeviceRecord withResizing(OptionalLong to) {
-    return new DeviceRecord(
-        path, readOnly, direct, attached, clean, mapLost, bootId, contentId, sample, to, stamps);
-  }
-
-  /** As it would have been remembered had the change of its size come to its end. */
-  DeviceRecord resized() {
-    Stamps now = stamps.withSize(resizing.orElse(stamps.sizeBytes));
+  /**
+   * As it is remembered while its size changes.
+   *
+   * @param presentBytes what it has
+   * @param to what it is to have; empty: it stays as it is
+   */
+  DeviceRecord withResizing(long presentBytes, OptionalLong to) {
     return new DeviceRecord(
         path,
         readOnly,
@@ -137,8 +135,13 @@ record DeviceRecord(
         bootId,
         contentId,
         sample,
-        OptionalLong.empty(),
-        now);
+        to,
+        stamps.withSize(presentBytes));
+  }
+
+  /** As it would have been remembered had the change of its size come to its end. */
+  DeviceRecord resized() {
+    return withResizing(resizing.orElse(stamps.sizeBytes), OptionalLong.empty());
   }
 
   Fields toFields() {

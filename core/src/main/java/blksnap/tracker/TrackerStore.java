@@ -74,7 +74,7 @@ final class TrackerStore {
 
   Optional<DeviceRecord> record(String name) throws IOException {
     Path file = directory.resolve(name).resolve("device");
-    if (!Files.exists(file)) {
+    if (!Directories.exists(file)) {
       return Optional.empty();
     }
     Fields fields = StateFile.read(file);
@@ -149,16 +149,47 @@ final class TrackerStore {
     if (to.isEmpty() || to.getAsLong() != sizeBytes) {
       return before;
     }
+    removeMapsOfAnotherSize(directory.resolve(name), sizeBytes);
     commitMaps(directory.resolve(name));
     log.info("device " + name + ": its resize to " + sizeBytes + " bytes is finished");
     return before.resized();
+  }
+
+  /** Removes what a resize that failed has left. */
+  private void removeMapsOfAnotherSize(Path home, long sizeBytes) throws IOException {
+    Path cbt = home.resolve("cbt" + StateFile.UNFINISHED);
+    if (Directories.exists(cbt) && sizeOfMap(cbt) != sizeBytes) {
+      Files.delete(cbt);
+    }
+    Path intent = home.resolve("intent" + StateFile.UNFINISHED);
+    if (Directories.exists(intent) && sizeOfIntent(intent) != sizeBytes) {
+      Files.delete(intent);
+    }
+  }
+
+  /** Bytes of the device that it is for; -1 when it is no map. */
+  private static long sizeOfMap(Path file) {
+    try (CbtMap map = CbtMap.open(file)) {
+      return map.geometry().capacityBytes();
+    } catch (IOException e) {
+      return -1;
+    }
+  }
+
+  /** As {@link #sizeOfMap}. */
+  private long sizeOfIntent(Path file) {
+    try (WriteIntent intent = WriteIntent.open(file, clock)) {
+      return intent.capacityBytes();
+    } catch (IOException e) {
+      return -1;
+    }
   }
 
   /** Puts the new map and its record in place, as far as that is still to be done. */
   private static void commitMaps(Path home) throws IOException {
     for (String file : MAPS) {
       Path made = home.resolve(file + StateFile.UNFINISHED);
-      if (Files.exists(made)) {
+      if (Directories.exists(made)) {
         Files.move(made, home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
       }
     }
@@ -352,13 +383,34 @@ final class TrackerStore {
   TrackedDevice.Resizing resizing(String name) {
     Path home = directory.resolve(name);
     return new TrackedDevice.Resizing() {
+      /** What it has, whatever the record says: an earlier resize may not have come to its end. */
+      private long presentBytes;
+
       @Override
       public TrackedDevice.Tracking make(TrackedDevice.Tracking before, long newSizeBytes)
           throws IOException {
-        Files.deleteIfExists(home.resolve("cbt" + StateFile.UNFINISHED));
-        Files.deleteIfExists(home.resolve("intent" + StateFile.UNFINISHED));
+        // The map in use may be one that an earlier resize could not put in its place.
+        presentBytes = before.map().geometry().capacityBytes();
+        removeMapsOfAnotherSize(home, presentBytes);
+        commitMaps(home);
         TrackedDevice.Tracking next =
             TrackerStore.this.make(home, newSizeBytes, StateFile.UNFINISHED);
+        boolean prepared = false;
+        try {
+          prepare(next, before, newSizeBytes);
+          prepared = true;
+          return next;
+        } finally {
+          if (!prepared) {
+            next.intent().close();
+            next.map().close();
+          }
+        }
+      }
+
+      private void prepare(
+          TrackedDevice.Tracking next, TrackedDevice.Tracking before, long newSizeBytes)
+          throws IOException {
         for (ByteRange range : before.intent().openRanges()) { // not flushed, or not yet durable
           long inside = Math.min(range.length(), newSizeBytes - range.offset());
           if (inside > 0) {
@@ -374,7 +426,6 @@ final class TrackerStore {
           next.map().force();
         }
         remember(OptionalLong.of(newSizeBytes));
-        return next;
       }
 
       private void remember(OptionalLong size) throws IOException {
@@ -382,7 +433,7 @@ final class TrackerStore {
         if (record.isEmpty()) {
           throw unknown(name);
         }
-        save(name, record.get().withResizing(size));
+        save(name, record.get().withResizing(presentBytes, size));
       }
 
       @Override

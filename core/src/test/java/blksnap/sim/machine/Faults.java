@@ -16,6 +16,7 @@ public final class Faults {
   private boolean oneLostSync;
   private @Nullable Call nextCall;
   private @Nullable FileClass nextFile;
+  private int callsLeft;
   private boolean paused;
   private long injected;
   private long onDisk;
@@ -56,6 +57,19 @@ public final class Faults {
   public void failNext(Call call, FileClass file) {
     nextCall = call;
     nextFile = file;
+    callsLeft = 1;
+  }
+
+  /** One of the next calls, whatever it does to such a file, fails: the first is number 1. */
+  public void failOne(int number, FileClass file) {
+    nextCall = null;
+    nextFile = file;
+    callsLeft = number;
+  }
+
+  /** Whether the call that was to fail is still to come. */
+  public boolean isPending() {
+    return callsLeft > 0;
   }
 
   public void pause(boolean now) {
@@ -85,8 +99,8 @@ public final class Faults {
         return Errno.EIO;
       }
     }
-    if (call == nextCall && file == nextFile) {
-      nextCall = null;
+    boolean counts = call != Call.CLOSE && (nextCall == null || call == nextCall);
+    if (callsLeft > 0 && file == nextFile && counts && --callsLeft == 0) {
       return Errno.EIO;
     }
     if (oneIn == NEVER || paused || call == Call.CLOSE || (only != null && only != file)) {
