@@ -316,13 +316,19 @@ final class StorageRange implements Closeable {
    */
   static void removeUnopened(RangeDescription description, StorageHeader expected)
       throws IOException {
-    if (description.made() && Directories.exists(description.path())) {
-      if (!isOurs(description.path(), expected)) {
-        throw new BlkSnapException(
-            Errno.EBADMSG, description.path() + " is not what was made for it, and stays");
+    Path path = description.path();
+    if (!description.made()) {
+      return;
+    }
+    if (Directories.exists(path)) {
+      if (!isOurs(path, expected)) {
+        throw new BlkSnapException(Errno.EBADMSG, path + " is not what was made for it, and stays");
       }
-      Files.deleteIfExists(description.path());
-      Directories.syncEntry(description.path());
+      Files.deleteIfExists(path);
+    }
+    Path parent = path.getParent();
+    if (parent != null && Directories.isDirectory(parent)) {
+      Directories.sync(parent); // who removed it may have been killed before this
     }
   }
 
