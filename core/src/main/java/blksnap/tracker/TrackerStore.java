@@ -33,9 +33,6 @@ import java.util.concurrent.locks.ReentrantLock;
  * change map) and {@code intent} (its write-intent record). Used by one thread at a time.
  */
 final class TrackerStore {
-  /** A change map and its write-intent record; the latter is exchanged first. */
-  private static final List<String> MAPS = List.of("intent", "cbt");
-
   private final Path directory;
   private final Parameters parameters;
   private final InstantSource clock;
@@ -119,7 +116,7 @@ final class TrackerStore {
     if (before.isPresent()) {
       before = Optional.of(finishResize(name, before.get(), fresh.stamps().sizeBytes()));
     }
-    for (String file : MAPS) {
+    for (String file : MapExchange.FILES) {
       Files.deleteIfExists(home.resolve(file + StateFile.UNFINISHED)); // likewise
     }
     Opened opened =
@@ -149,51 +146,9 @@ final class TrackerStore {
     if (to.isEmpty() || to.getAsLong() != sizeBytes) {
       return before;
     }
-    removeMapsOfAnotherSize(directory.resolve(name), sizeBytes);
-    commitMaps(directory.resolve(name));
+    new MapExchange(this, name, clock).finish(sizeBytes);
     log.info("device " + name + ": its resize to " + sizeBytes + " bytes is finished");
     return before.resized();
-  }
-
-  /** Removes what a resize that failed has left. */
-  private void removeMapsOfAnotherSize(Path home, long sizeBytes) throws IOException {
-    Path cbt = home.resolve("cbt" + StateFile.UNFINISHED);
-    if (Directories.exists(cbt) && sizeOfMap(cbt) != sizeBytes) {
-      Files.delete(cbt);
-    }
-    Path intent = home.resolve("intent" + StateFile.UNFINISHED);
-    if (Directories.exists(intent) && sizeOfIntent(intent) != sizeBytes) {
-      Files.delete(intent);
-    }
-  }
-
-  /** Bytes of the device that it is for; -1 when it is no map. */
-  private static long sizeOfMap(Path file) {
-    try (CbtMap map = CbtMap.open(file)) {
-      return map.geometry().capacityBytes();
-    } catch (IOException e) {
-      return -1;
-    }
-  }
-
-  /** As {@link #sizeOfMap}. */
-  private long sizeOfIntent(Path file) {
-    try (WriteIntent intent = WriteIntent.open(file, clock)) {
-      return intent.capacityBytes();
-    } catch (IOException e) {
-      return -1;
-    }
-  }
-
-  /** Puts the new map and its record in place, as far as that is still to be done. */
-  private static void commitMaps(Path home) throws IOException {
-    for (String file : MAPS) {
-      Path made = home.resolve(file + StateFile.UNFINISHED);
-      if (Directories.exists(made)) {
-        Files.move(made, home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
-      }
-    }
-    Directories.sync(home);
   }
 
   /**
@@ -352,7 +307,8 @@ final class TrackerStore {
     return make(home, stamps.sizeBytes(), "");
   }
 
-  private TrackedDevice.Tracking make(Path home, long sizeBytes, String suffix) throws IOException {
+  /** Makes a map and a record of a new generation, durable, in files with this suffix. */
+  TrackedDevice.Tracking make(Path home, long sizeBytes, String suffix) throws IOException {
     CbtGeometry geometry =
         CbtGeometry.of(
             sizeBytes,
@@ -376,81 +332,17 @@ final class TrackerStore {
     }
   }
 
-  /**
-   * Makes the map of a device whose size changes: the same generation where its blocks stay as
-   * large.
-   */
+  /** Makes the map of a device whose size changes. */
   TrackedDevice.Resizing resizing(String name) {
-    Path home = directory.resolve(name);
-    return new TrackedDevice.Resizing() {
-      /** What it has, whatever the record says: an earlier resize may not have come to its end. */
-      private long presentBytes;
+    return new MapExchange(this, name, clock);
+  }
 
-      @Override
-      public TrackedDevice.Tracking make(TrackedDevice.Tracking before, long newSizeBytes)
-          throws IOException {
-        // The map in use may be one that an earlier resize could not put in its place.
-        presentBytes = before.map().geometry().capacityBytes();
-        removeMapsOfAnotherSize(home, presentBytes);
-        commitMaps(home);
-        TrackedDevice.Tracking next =
-            TrackerStore.this.make(home, newSizeBytes, StateFile.UNFINISHED);
-        boolean prepared = false;
-        try {
-          prepare(next, before, newSizeBytes);
-          prepared = true;
-          return next;
-        } finally {
-          if (!prepared) {
-            next.intent().close();
-            next.map().close();
-          }
-        }
-      }
+  Path home(String name) {
+    return directory.resolve(name);
+  }
 
-      private void prepare(
-          TrackedDevice.Tracking next, TrackedDevice.Tracking before, long newSizeBytes)
-          throws IOException {
-        for (ByteRange range : before.intent().openRanges()) { // not flushed, or not yet durable
-          long inside = Math.min(range.length(), newSizeBytes - range.offset());
-          if (inside > 0) {
-            next.intent().open(range.offset(), inside);
-          }
-        }
-        next.intent().open(newSizeBytes - 1, 1); // that the file is changed now is in its lease
-        CbtGeometry old = before.map().geometry();
-        if (next.map().geometry().blockShift() == old.blockShift()
-            && newSizeBytes > old.capacityBytes()) {
-          next.map().continueFrom(before.map());
-          next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());
-          next.map().force();
-        }
-        remember(OptionalLong.of(newSizeBytes));
-      }
-
-      private void remember(OptionalLong size) throws IOException {
-        Optional<DeviceRecord> record = record(name);
-        if (record.isEmpty()) {
-          throw unknown(name);
-        }
-        save(name, record.get().withResizing(presentBytes, size));
-      }
-
-      @Override
-      public void commit() throws IOException {
-        commitMaps(home);
-      }
-
-      @Override
-      public void abandon() {
-        try {
-          remember(OptionalLong.empty());
-        } catch (IOException e) {
-          log.warning(
-              "device " + name + ": that it keeps its size is not stored: " + e.getMessage());
-        }
-      }
-    };
+  LogRing log() {
+    return log;
   }
 
   UUID bootId() throws BlkSnapException {

@@ -128,12 +128,11 @@ class SimMutantsTest {
         new Edit("snapshot/SnapshotTake.java", "if (wasResized(p)) {", "if (false) {")),
     GROWN_PART_NOT_MARKED(
         new Edit(
-            "tracker/TrackerStore.java",
-            "          next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());\n",
+            "tracker/MapExchange.java",
+            "      next.map().mark(old.capacityBytes(), newSizeBytes - old.capacityBytes());\n",
             "")),
     RESIZE_NOT_REMEMBERED(
-        new Edit(
-            "tracker/TrackerStore.java", "        remember(OptionalLong.of(newSizeBytes));\n", "")),
+        new Edit("tracker/MapExchange.java", "    remember(OptionalLong.of(newSizeBytes));\n", "")),
     KEPT_THOUGH_OTHERS_WROTE_AFTER_A_KILL(
         new Edit("tracker/Continuity.java", "ours = latestMillis(now) <= latest;", "ours = true;")),
     KEPT_THOUGH_OTHERS_WROTE_TO_THE_DISK_AFTER_A_KILL(
