@@ -11,20 +11,27 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
 import org.jline.reader.UserInterruptException;
 import org.jline.reader.impl.DefaultHighlighter;
 import org.jline.terminal.Terminal;
+import picocli.CommandLine.Model.CommandSpec;
 
 /** Reads lines from a terminal, with history and completion, until Ctrl-D or {@code exit}. */
 final class InteractiveShell {
   /** Lines of history kept, in memory and in the file. */
   private static final int HISTORY_LINES = 1000;
 
+  /** Until the prompt is drawn, nothing else shall need a processor. */
+  private static final long PROMPT_NANOS = 50_000_000;
+
   private final ShellSession session;
   private final Terminal terminal;
+  private boolean making;
 
   /** An engine was there. */
   private boolean seen;
@@ -43,6 +50,7 @@ final class InteractiveShell {
     try (var live = new LiveValues(session.link())) {
       live.askAhead();
       LineReader reader = reader(live);
+      reader.getWidgets().put(LineReader.CALLBACK_INIT, this::makeCommands);
       terminal.handle(Terminal.Signal.INT, _ -> session.interrupt());
       while (!session.isOver()) {
         List<String> words;
@@ -60,6 +68,26 @@ final class InteractiveShell {
       }
     }
     return code;
+  }
+
+  /**
+   * Makes the commands while the first line is typed: the prompt does not wait for them, nor, as a
+   * rule, the first key that needs them.
+   */
+  private boolean makeCommands() {
+    if (!making) {
+      making = true;
+      var maker =
+          new Thread(
+              () -> {
+                LockSupport.parkNanos(this, PROMPT_NANOS);
+                session.tree();
+              },
+              "blksnap-shell-commands");
+      maker.setDaemon(true);
+      maker.start();
+    }
+    return true;
   }
 
   /** Says where the user stands, and what the engine does if that is not to serve. */
@@ -91,7 +119,8 @@ final class InteractiveShell {
   }
 
   private LineReader reader(LiveValues live) throws IOException {
-    var words = new WordCompleter(session.tree().getCommandSpec(), live, session.context()::place);
+    Supplier<CommandSpec> commands = () -> session.tree().getCommandSpec();
+    var words = new WordCompleter(commands, live, session.context()::place);
     return LineReaderBuilder.builder()
         .terminal(terminal)
         .appName("blksnap")
@@ -99,7 +128,7 @@ final class InteractiveShell {
         .completer(new LineCompleter(words))
         .highlighter(
             session.context().outPalette().enabled()
-                ? new LineHighlighter(session.tree().getCommandSpec())
+                ? new LineHighlighter(commands)
                 : new DefaultHighlighter())
         .variable(LineReader.SECONDARY_PROMPT_PATTERN, "> ")
         .variable(LineReader.HISTORY_FILE, history())

@@ -1,5 +1,6 @@
 package blksnap.cli.repl;
 
+import java.util.function.Supplier;
 import org.jline.reader.LineReader;
 import org.jline.reader.impl.DefaultHighlighter;
 import org.jline.utils.AttributedString;
@@ -21,9 +22,12 @@ final class LineHighlighter extends DefaultHighlighter {
   private static final AttributedStyle UNKNOWN =
       AttributedStyle.DEFAULT.foreground(AttributedStyle.RED);
 
-  private final CommandSpec root;
+  private final Supplier<CommandSpec> root;
 
-  LineHighlighter(CommandSpec root) {
+  /**
+   * @param root the commands, asked for when the first word is there
+   */
+  LineHighlighter(Supplier<CommandSpec> root) {
     this.root = root;
   }
 
@@ -35,8 +39,11 @@ final class LineHighlighter extends DefaultHighlighter {
 
   /** The line with the styles of its words. */
   AttributedString painted(String line) {
+    if (line.isEmpty()) {
+      return AttributedString.EMPTY;
+    }
     var painted = new AttributedStringBuilder();
-    CommandSpec spec = root;
+    CommandSpec spec = root.get();
     boolean commands = true; // the next word may be one
     int at = 0;
     while (at < line.length()) {

@@ -11,6 +11,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Function;
 import org.jline.reader.Parser;
 import org.jline.reader.impl.DefaultParser;
@@ -24,7 +26,7 @@ final class ShellSession implements Closeable {
   private final CommandContext outer;
   private final Function<CommandContext, CommandLine> trees;
   private final CommandContext context;
-  private final CommandLine tree;
+  private final FutureTask<CommandLine> tree = new FutureTask<>(this::sessionTree);
   private final KeptLink kept;
   private final Environment environment;
   private final Thread worker = Thread.currentThread();
@@ -62,13 +64,17 @@ final class ShellSession implements Closeable {
             .with(Directories.RUN_VARIABLE, directories.run().toString())
             .with(Directories.STATE_VARIABLE, directories.state().toString());
     context = context(environment, out, err);
-    tree = tree(context);
-    tree.addSubcommand(Models.of(new CdCommand(context)));
-    tree.addSubcommand(Models.of(new EchoCommand(context)));
-    tree.addSubcommand(Models.of(new ExitCommand(this)));
+  }
+
+  private CommandLine sessionTree() {
+    CommandLine commands = tree(context);
+    commands.addSubcommand(Models.of(new CdCommand(context)));
+    commands.addSubcommand(Models.of(new EchoCommand(context)));
+    commands.addSubcommand(Models.of(new ExitCommand(this)));
     var watch = new CommandLine(Models.of(new WatchCommand(context, this)));
     watch.setStopAtPositional(true); // what stands behind the watched command's name is for it
-    tree.addSubcommand(watch);
+    commands.addSubcommand(watch);
+    return commands;
   }
 
   private CommandContext context(Environment where, PrintWriter out, PrintWriter err) {
@@ -121,8 +127,17 @@ final class ShellSession implements Closeable {
     return context;
   }
 
+  /** Every command that a line may name; made when it is first asked for, by any thread. */
   CommandLine tree() {
-    return tree;
+    tree.run(); // unless it was run, or is being run
+    try {
+      return tree.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the commands were made", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("the commands cannot be made", e.getCause());
+    }
   }
 
   KeptLink link() {
@@ -137,7 +152,7 @@ final class ShellSession implements Closeable {
       interrupted = false;
     }
     try {
-      return tree.execute(words.toArray(String[]::new));
+      return tree().execute(words.toArray(String[]::new));
     } finally {
       synchronized (runningLock) {
         running = false;

@@ -49,14 +49,15 @@ final class WordCompleter {
     }
   }
 
-  private final CommandSpec root;
+  private final Supplier<CommandSpec> root;
   private final LiveValues live;
   private final Supplier<TreePath> place;
 
   /**
+   * @param root the commands, asked for with the first word
    * @param place where the user stands in the status tree
    */
-  WordCompleter(CommandSpec root, LiveValues live, Supplier<TreePath> place) {
+  WordCompleter(Supplier<CommandSpec> root, LiveValues live, Supplier<TreePath> place) {
     this.root = root;
     this.live = live;
     this.place = place;
@@ -67,7 +68,7 @@ final class WordCompleter {
    * @param typed the start of it
    */
   List<Word> complete(List<String> before, String typed) {
-    CommandSpec spec = root;
+    CommandSpec spec = root.get();
     int positionals = 0;
     Optional<OptionSpec> open = Optional.empty(); // its value is the next word
     for (String word : before) {

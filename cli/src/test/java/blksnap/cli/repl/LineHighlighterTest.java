@@ -67,6 +67,6 @@ final class LineHighlighterTest {
             new PrintWriter(new StringWriter()),
             new PrintWriter(new StringWriter()),
             Defaults.ONE_SHOT);
-    return new LineHighlighter(new CommandTree(context).withoutShell().getCommandSpec());
+    return new LineHighlighter(new CommandTree(context).withoutShell()::getCommandSpec);
   }
 }

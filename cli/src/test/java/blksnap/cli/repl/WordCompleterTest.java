@@ -136,7 +136,7 @@ final class WordCompleterTest {
             Defaults.ONE_SHOT);
     var directories = new Directories(Path.of("/r"), Path.of("/s"));
     return new WordCompleter(
-        new CommandTree(context).withoutShell().getCommandSpec(),
+        new CommandTree(context).withoutShell()::getCommandSpec,
         new LiveValues(new KeptLink(opener, directories, false)),
         () -> place);
   }
