@@ -17,6 +17,7 @@ import blksnap.tracker.DeviceRecord.Stamps;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.InstantSource;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -33,6 +35,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * change map) and {@code intent} (its write-intent record). Used by one thread at a time.
  */
 final class TrackerStore {
+  /** What a file says that is not, or no longer, what was stored. */
+  private static final Set<Errno> DAMAGE = Set.of(Errno.EBADMSG, Errno.EINVAL, Errno.ENOENT);
+
   private final Path directory;
   private final Parameters parameters;
   private final InstantSource clock;
@@ -99,9 +104,12 @@ final class TrackerStore {
    * @param fresh what to remember from now on; its content id counts unless the content of before
    *     goes on
    * @param keepContent whether areas of earlier takes may go on with this content
+   * @param writesLost whether a sync of the device has failed just now
    * @param sampler looks at the content
+   * @throws IOException also when the old map cannot be read just now; nothing is changed then
    */
-  Opened open(String name, DeviceRecord fresh, boolean keepContent, Sampler sampler)
+  Opened open(
+      String name, DeviceRecord fresh, boolean keepContent, boolean writesLost, Sampler sampler)
       throws IOException {
     Path home = directory.resolve(name);
     Directories.make(home);
@@ -110,6 +118,9 @@ final class TrackerStore {
     try {
       before = record(name).filter(record -> record.path().equals(fresh.path()));
     } catch (BlkSnapException e) {
+      if (e.errno() != Errno.EBADMSG) {
+        throw e;
+      }
       log.warning("device " + name + ": " + e.sentence());
       before = Optional.empty();
     }
@@ -121,7 +132,7 @@ final class TrackerStore {
     }
     Opened opened =
         before.isPresent()
-            ? resume(name, before.get(), fresh, sampler)
+            ? resume(name, before.get(), fresh, writesLost, sampler)
             : new Opened(create(home, fresh.stamps()), fresh.contentId(), List.of());
     if (!keepContent) {
       opened = new Opened(opened.tracking(), fresh.contentId(), opened.doubted());
@@ -162,18 +173,24 @@ final class TrackerStore {
     long sample() throws IOException;
   }
 
-  private Opened resume(String name, DeviceRecord before, DeviceRecord fresh, Sampler sampler)
+  private Opened resume(
+      String name, DeviceRecord before, DeviceRecord fresh, boolean writesLost, Sampler sampler)
       throws IOException {
     Path home = directory.resolve(name);
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
-    List<ByteRange> doubted = List.of();
+    List<ByteRange> doubted = List.of(new ByteRange(0, fresh.stamps().sizeBytes()));
+    boolean taken = false;
     try {
-      map = CbtMap.open(home.resolve("cbt"));
       intent = WriteIntent.open(home.resolve("intent"), clock);
-      if (map.stamps().writesLost()) {
-        doubted = intent.openRanges();
+      doubted = intent.openRanges(); // a map that cannot be opened does not say that they are not
+      map = CbtMap.open(home.resolve("cbt"));
+      if (writesLost) {
+        map.stamps().loseWrites();
+      }
+      if (!map.stamps().writesLost()) {
+        doubted = List.of();
       }
       Continuity continuity = judge(before, fresh, map, intent);
       if (continuity instanceof Continuity.Exact
@@ -184,6 +201,7 @@ final class TrackerStore {
       switch (continuity) {
         case Continuity.Exact() -> {
           WriteIntent resized = withPresentRegions(home, intent);
+          taken = true;
           return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId(), doubted);
         }
         case Continuity.AfterPowerLoss() -> {
@@ -193,29 +211,40 @@ final class TrackerStore {
           }
           markCutOff(map, before, fresh.stamps().sizeBytes());
           map.stamps().reset();
-          // What is on the device now is all there is: a second power loss changes nothing of it.
-          intent.closeRegions(map);
+          if (writesLost) {
+            map.stamps().loseWrites();
+          } else {
+            // What is there now is all there is: a second power loss changes nothing of it.
+            intent.closeRegions(map);
+          }
+          taken = true;
           log.warning(
               "device "
                   + name
                   + ": after a power loss "
                   + open.size()
                   + " regions count as changed");
-          return new Opened(new TrackedDevice.Tracking(map, intent), before.contentId(), List.of());
+          return new Opened(
+              new TrackedDevice.Tracking(map, intent),
+              before.contentId(),
+              writesLost ? open : List.of());
         }
         case Continuity.Broken(String why) -> reason = why;
       }
-    } catch (IOException e) {
-      reason =
-          e instanceof BlkSnapException refused
-              ? refused.sentence()
-              : String.valueOf(e.getMessage());
-    }
-    if (map != null) {
-      map.close();
-    }
-    if (intent != null) {
-      intent.close();
+    } catch (NoSuchFileException e) {
+      reason = "there is no " + e.getFile();
+    } catch (BlkSnapException e) {
+      if (!DAMAGE.contains(e.errno())) {
+        throw e;
+      }
+      reason = e.sentence();
+    } finally {
+      if (!taken && map != null) {
+        map.close();
+      }
+      if (!taken && intent != null) {
+        intent.close();
+      }
     }
     log.warning("device " + name + ": a new generation, since " + reason);
     return startAnew(home, fresh, doubted);

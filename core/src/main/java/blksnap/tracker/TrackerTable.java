@@ -30,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
 
@@ -213,7 +214,9 @@ public final class TrackerTable implements Closeable {
       throws IOException {
     FileBlockDevice.Cache cache =
         direct ? FileBlockDevice.Cache.DIRECT : FileBlockDevice.Cache.WRITEBACK;
-    FileBlockDevice original = openSynced(name, path, new FileBlockDevice.Options(readOnly, cache));
+    var writesLost = new AtomicBoolean();
+    FileBlockDevice original =
+        openSynced(name, path, new FileBlockDevice.Options(readOnly, cache), writesLost);
     boolean opened = false;
     try {
       var record =
@@ -230,7 +233,7 @@ public final class TrackerTable implements Closeable {
               OptionalLong.empty(),
               Stamps.of(original));
       TrackerStore.Opened tracked =
-          store.open(name, record, keepContent, () -> ContentSample.of(original));
+          store.open(name, record, keepContent, writesLost.get(), () -> ContentSample.of(original));
       var device =
           new TrackedDevice(name, original, tracked.tracking(), clock, this::rememberLostMap, log);
       var entry =
@@ -256,8 +259,11 @@ public final class TrackerTable implements Closeable {
    * Opens a device and makes it durable: what its stamps show from then on, a power loss does not
    * take back. The kernel tells of a lost page only once, and of those of an engine that was killed
    * it tells us.
+   *
+   * @param writesLost set when it told
    */
-  private FileBlockDevice openSynced(String name, Path path, FileBlockDevice.Options options)
+  private FileBlockDevice openSynced(
+      String name, Path path, FileBlockDevice.Options options, AtomicBoolean writesLost)
       throws BlkSnapException {
     FileBlockDevice original = FileBlockDevice.open(path, options);
     if (options.readOnly()) {
@@ -267,6 +273,7 @@ public final class TrackerTable implements Closeable {
       original.sync();
       return original;
     } catch (BlkSnapException e) {
+      writesLost.set(true);
       store.loseWrites(name, path.toString());
       log.warning("device " + name + ": " + e.sentence());
       original.close();

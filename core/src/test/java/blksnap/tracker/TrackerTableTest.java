@@ -179,7 +179,7 @@ class TrackerTableTest {
             OptionalLong.empty(),
             OptionalLong.empty(),
             stamps);
-    return store.open("vm1", fresh, true, () -> sample);
+    return store.open("vm1", fresh, true, false, () -> sample);
   }
 
   private static void close(TrackerStore.Opened opened) {

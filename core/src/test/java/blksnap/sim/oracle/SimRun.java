@@ -108,6 +108,9 @@ public final class SimRun {
         "engine",
         () -> {
           scene.machine.quiet(false);
+          if (scene.weather == Weather.FOUL && !mustLoad && scene.random.nextInt(3) == 0) {
+            loadInFoulWeather();
+          }
           scene.faults.pause(true);
           SimEngine loaded = SimEngine.load(scene.machine, scene.parameters, scene::awaitRoom);
           for (DiskModel disk : scene.disks.values()) {
@@ -149,6 +152,22 @@ public final class SimRun {
     }
     scene.machine.quiet(true);
     over(end);
+  }
+
+  /** Calls fail while an engine finds what is there; it is killed before anybody uses it. */
+  private void loadInFoulWeather() {
+    long before = scene.faults.injected();
+    scene.faults.pause(false);
+    try {
+      var _ = SimEngine.load(scene.machine, scene.parameters, scene::awaitRoom);
+    } catch (IOException e) {
+      scene.tell("load failed: " + e.getMessage());
+    }
+    if (scene.faults.injected() > before) {
+      scene.tell("loaded while calls failed, and killed");
+      scene.snapshots.values().forEach(snapshot -> snapshot.mayBreak = true);
+    }
+    scene.machine.kill();
   }
 
   private interface Body {
