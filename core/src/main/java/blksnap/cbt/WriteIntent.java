@@ -84,7 +84,10 @@ public final class WriteIntent implements Closeable {
   private int notClosed;
   private boolean flushDue;
 
-  /** Read without the lock by writers. */
+  /**
+   * Of the lease that is durable; read without the lock by writers. None at first: who was killed
+   * may have stored a lease, and bits, and not have made them durable.
+   */
   private volatile long leaseMillis;
 
   private WriteIntent(IntentFile file, InstantSource clock) {
@@ -94,7 +97,6 @@ public final class WriteIntent implements Closeable {
     this.touched = new byte[file.regions()];
     this.rests = new byte[file.regions()];
     this.unflushed = new UnflushedRegions(file.regions());
-    this.leaseMillis = file.leaseMillis();
   }
 
   /** Makes an empty, durable record; its entry in the directory is not synced. */
@@ -131,7 +133,7 @@ public final class WriteIntent implements Closeable {
 
   /** Until when the device may have been written, milliseconds since 1970; 0 when it never was. */
   public long leaseMillis() {
-    return leaseMillis;
+    return file.leaseMillis();
   }
 
   /**

@@ -237,6 +237,34 @@ class PowerLossTest {
     }
   }
 
+  /** What an engine stored before it died is in memory for the next one, and not yet durable. */
+  @Test
+  void opensRegionsDurablyThatAnEngineBeforeOnlySaidWereOpen() throws Exception {
+    for (long seed = 0; seed < SEEDS; seed++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(seed, faults);
+      SimEngine engine = SimEngine.load(machine, parameters());
+      attach(engine, machine);
+      take(engine, machine);
+      UUID before = generation(engine.trackers.find("vm1").device());
+      faults.failNext(Call.FORCE, FileClass.STATE);
+      machine.quiet(false);
+      engine.trackers.find("vm1").device().write(0, Stamps.filled(1, 8));
+      machine.quiet(true);
+      machine.kill();
+
+      SimEngine next = SimEngine.load(machine, parameters());
+      next.trackers.find("vm1").device().write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
+      machine.cut();
+
+      SimEngine last = SimEngine.load(machine, parameters());
+      TrackedDevice found = last.trackers.find("vm1").device();
+      assertThat(generation(found)).as("seed %d", seed).isEqualTo(before);
+      List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
+      assertThat(contains(ranges, 3L * Location.BLOCK_BYTES)).as("seed %d", seed).isTrue();
+    }
+  }
+
   @Test
   void knowsAnImageForCorruptThoughTheFirstSyncOfThatFailed() throws Exception {
     for (long seed = 0; seed < SEEDS; seed++) {
