@@ -1,0 +1,66 @@
+package blksnap.backup;
+
+import blksnap.linux.NativeFile;
+import blksnap.qcow2.ByteFile;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * Where backups are: for each device a set of named files. A file appears whole or not at all, and
+ * is durable once it has. Safe from many threads.
+ */
+public interface BackupStore extends Closeable {
+  /** What it is called in messages; a device and a name with slashes behind it name a file. */
+  String name();
+
+  /** Devices that there are backups of, or may have been, ascending. */
+  List<String> devices() throws IOException;
+
+  /** All files of a device, ascending; none when there is no such device. */
+  List<String> files(String device) throws IOException;
+
+  /**
+   * Reads a small file whole.
+   *
+   * @throws blksnap.error.BlkSnapException {@code ENOENT} when there is none, {@code EFBIG} when it
+   *     has more than {@code mostBytes}
+   */
+  byte[] read(String device, String file, int mostBytes) throws IOException;
+
+  /** Makes or replaces a small file. */
+  void write(String device, String file, byte[] content) throws IOException;
+
+  /**
+   * Opens a file for reading anywhere.
+   *
+   * @throws blksnap.error.BlkSnapException {@code ENOENT} when there is none
+   */
+  ByteFile open(String device, String file) throws IOException;
+
+  /** Begins a file. */
+  Draft draft(String device, String file) throws IOException;
+
+  /** Removes a file; one that is not there is no failure. */
+  void delete(String device, String file) throws IOException;
+
+  /**
+   * Keeps others from changing what there is of a device, until it is closed. Makes the device's
+   * place when it is not there.
+   *
+   * @throws blksnap.error.BlkSnapException {@code EBUSY} when somebody else does
+   */
+  Closeable lock(String device) throws IOException;
+
+  /** Removes what a draft has left that was never published; the device is locked. */
+  void removeDrafts(String device) throws IOException;
+
+  /** A file that is being written. Closing it without {@link #publish} leaves nothing. */
+  interface Draft extends Closeable {
+    /** For reading and writing. */
+    NativeFile file();
+
+    /** Makes it durable and gives it its name, in place of a file that had it. */
+    void publish() throws IOException;
+  }
+}
