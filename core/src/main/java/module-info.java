@@ -7,13 +7,16 @@ module blksnap.core {
   requires com.google.gson;
   requires jdk.net;
 
+  exports blksnap.backup;
   exports blksnap.ctrl;
   exports blksnap.engine;
   exports blksnap.error;
   exports blksnap.eventqueue;
   exports blksnap.linux;
   exports blksnap.log;
+  exports blksnap.nbdclient;
   exports blksnap.param;
+  exports blksnap.qcow2;
   exports blksnap.sector;
   exports blksnap.status;
 }

@@ -1,5 +1,12 @@
 package blksnap.cli;
 
+import blksnap.cli.backup.BackupCommand;
+import blksnap.cli.backup.BackupsCommand;
+import blksnap.cli.backup.BackupsListCommand;
+import blksnap.cli.backup.BackupsOpenCommand;
+import blksnap.cli.backup.PruneCommand;
+import blksnap.cli.backup.RestoreCommand;
+import blksnap.cli.backup.VerifyCommand;
 import blksnap.cli.command.AttachCommand;
 import blksnap.cli.command.CatCommand;
 import blksnap.cli.command.CbtInfoCommand;
@@ -94,6 +101,12 @@ public final class CommandTree {
           "snapshot wait",
           "snapshot watch",
           "snapshot destroy",
+          "backup",
+          "backups list",
+          "backups open",
+          "verify",
+          "restore",
+          "prune",
           "status",
           "top",
           "cat",
@@ -123,6 +136,7 @@ public final class CommandTree {
           "snapshot_watcher");
 
   private static final String SHELL = "shell";
+  private static final String BACKUPS = "backups";
   private static final String HELP = "help";
 
   /** Columns of help; every terminal in use has them, and the examples fit. */
@@ -204,10 +218,15 @@ public final class CommandTree {
     return configured(root);
   }
 
-  private static CommandLine group(CommandLine root, String name) {
+  private CommandLine group(CommandLine root, String name) {
     CommandLine existing = root.getSubcommands().get(name);
     if (existing != null) {
       return existing;
+    }
+    if (name.equals(BACKUPS)) { // can be run by itself
+      var backups = new CommandLine(Models.of(new BackupsCommand(context)));
+      root.addSubcommand(name, backups);
+      return backups;
     }
     CommandSpec spec = CommandSpec.create().name(name);
     spec.usageMessage().description(groupDescription(name)).synopsisSubcommandLabel("COMMAND");
@@ -282,6 +301,12 @@ public final class CommandTree {
       case "snapshot wait" -> new SnapshotWaitCommand(context);
       case "snapshot watch" -> new SnapshotWatchCommand(context);
       case "snapshot destroy" -> new SnapshotDestroyCommand(context);
+      case "backup" -> new BackupCommand(context);
+      case "backups list" -> new BackupsListCommand(context);
+      case "backups open" -> new BackupsOpenCommand(context);
+      case "verify" -> new VerifyCommand(context);
+      case "restore" -> new RestoreCommand(context);
+      case "prune" -> new PruneCommand(context);
       case "status" -> new StatusCommand(context);
       case "top" -> new TopCommand(context);
       case "cat" -> new CatCommand(context);

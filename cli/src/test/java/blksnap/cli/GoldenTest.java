@@ -124,8 +124,22 @@ final class GoldenTest {
           Map.entry("tracker_remove", List.of("tracker_remove -d vm1", "tracker_remove")),
           Map.entry("version", List.of("version", "version -j", "version -m", "version -c")));
 
-  /** Those that print no reply of an engine, or only a process of their own can run. */
-  private static final List<String> ELSEWHERE = List.of("completion", "demo", "load", "shell");
+  /**
+   * Those that print no reply of an engine, or only a process of their own can run; {@code
+   * BackupOutputTest} has those on backups.
+   */
+  private static final List<String> ELSEWHERE =
+      List.of(
+          "backup",
+          "backups list",
+          "backups open",
+          "completion",
+          "demo",
+          "load",
+          "prune",
+          "restore",
+          "shell",
+          "verify");
 
   @TempDir private Path directory;
 

@@ -24,7 +24,8 @@ final class ChainContent implements PointContent {
     void read(long cluster, int wanted, ByteBuffer target, Cursor cursor) throws IOException {
       int data = cursor.entry.data();
       // What is not wanted of a target may be another layer's already.
-      ByteBuffer whole = (data & ~wanted) == 0 ? target : cursor.cluster;
+      boolean apart = (data & ~wanted) != 0;
+      ByteBuffer whole = apart ? cursor.cluster : target;
       file.read(cursor.entry, data, whole, cursor.inflation);
       HashIndex.Known known = known(cluster, cursor);
       if (!known.matches(HashFile.hash(cursor.digest, whole, data))) {
@@ -35,7 +36,7 @@ final class ChainContent implements PointContent {
                 + (cluster << Clusters.CLUSTER_SHIFT)
                 + " is not what was stored");
       }
-      if (whole != target) {
+      if (apart) {
         copy(whole, target, wanted);
       }
     }
@@ -106,8 +107,7 @@ final class ChainContent implements PointContent {
   }
 
   @Override
-  public void read(long cluster, int wanted, ByteBuffer target, Cursor cursor)
-      throws IOException {
+  public void read(long cluster, int wanted, ByteBuffer target, Cursor cursor) throws IOException {
     int open = wanted;
     for (Layer layer : layers) {
       int inside = Clusters.within(cluster, layer.file.header().diskBytes());
@@ -140,6 +140,10 @@ final class ChainContent implements PointContent {
 
   @Override
   public void close() throws IOException {
-    Closing.all(layers.stream().flatMap(layer -> java.util.stream.Stream.<java.io.Closeable>of(layer.file, layer.hashes)).toList());
+    Closing.all(
+        layers.stream()
+            .flatMap(
+                layer -> java.util.stream.Stream.<java.io.Closeable>of(layer.file, layer.hashes))
+            .toList());
   }
 }

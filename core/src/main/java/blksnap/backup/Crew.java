@@ -84,8 +84,7 @@ final class Crew<P extends Crew.Part> {
   @GuardedBy("lock")
   private @Nullable Throwable failure;
 
-  Crew(
-      Source<P> source, Hiring<P> hiring, Watermark watermark, BooleanSupplier cancelled) {
+  Crew(Source<P> source, Hiring<P> hiring, Watermark watermark, BooleanSupplier cancelled) {
     this.source = source;
     this.hiring = hiring;
     this.watermark = watermark;
@@ -197,7 +196,7 @@ final class Crew<P extends Crew.Part> {
     try {
       if (failure == null) {
         failure = e;
-      } else if (failure != e) {
+      } else if (!failure.equals(e)) {
         failure.addSuppressed(e);
       }
     } finally {
@@ -244,7 +243,8 @@ final class Crew<P extends Crew.Part> {
       lock.lock();
       try {
         underWay.remove(part.firstCluster());
-        below = underWay.isEmpty() ? Math.min(handedOut, part.firstCluster() + 1) : underWay.firstKey();
+        below =
+            underWay.isEmpty() ? Math.min(handedOut, part.firstCluster() + 1) : underWay.firstKey();
       } finally {
         lock.unlock();
       }

@@ -107,7 +107,11 @@ public final class DeviceBackup implements Closeable {
     if (latest.isPresent() && !latest.get().path().equals(path)) {
       throw new BlkSnapException(
               Errno.EINVAL,
-              "the backups of " + points.device() + " are of " + latest.get().path() + ", not of "
+              "the backups of "
+                  + points.device()
+                  + " are of "
+                  + latest.get().path()
+                  + ", not of "
                   + path)
           .withHint("begin a new chain with --full, or name another directory");
     }
@@ -154,8 +158,7 @@ public final class DeviceBackup implements Closeable {
           new FileSink.Form(
               options.raw() ? Manifest.DataFormat.RAW : Manifest.DataFormat.QCOW2,
               options.compressed());
-      FileSink files =
-          FileSink.begin(store, device, name, parent.map(Manifest::name), form, size);
+      FileSink files = FileSink.begin(store, device, name, parent.map(Manifest::name), form, size);
       sink = Optional.of(files);
       var counts = new Counts();
       var throttle = new Throttle(load.bytesPerSecond(), System::nanoTime, load.cancelled());
@@ -200,8 +203,7 @@ public final class DeviceBackup implements Closeable {
   private static void requireSize(long size) throws BlkSnapException {
     if (size <= 0 || size > Clusters.MAX_DISK_BYTES || size % 512 != 0) {
       throw new BlkSnapException(
-          Errno.EFBIG,
-          "a disk of " + size + " bytes cannot be backed up: 16 TiB are the most");
+          Errno.EFBIG, "a disk of " + size + " bytes cannot be backed up: 16 TiB are the most");
     }
   }
 

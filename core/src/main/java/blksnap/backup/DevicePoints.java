@@ -91,8 +91,8 @@ public final class DevicePoints {
   /**
    * The point with this name; the latest one for an empty name.
    *
-   * @throws BlkSnapException {@code ENOENT} when there is none, and what is wrong with it when it is
-   *     damaged
+   * @throws BlkSnapException {@code ENOENT} when there is none, and what is wrong with it when it
+   *     is damaged
    */
   public Manifest find(String name) throws BlkSnapException {
     if (name.isEmpty()) {
@@ -173,7 +173,13 @@ public final class DevicePoints {
     Manifest found = points.get(parent.get());
     if (found == null) {
       throw bad(
-          "point " + point.name() + " of " + device + " leans on " + parent.get() + ", which is "
+          "point "
+              + point.name()
+              + " of "
+              + device
+              + " leans on "
+              + parent.get()
+              + ", which is "
               + (damaged.containsKey(parent.get()) ? "damaged" : "missing"));
     }
     if (found.sequence() >= point.sequence() || found.format() != Manifest.DataFormat.QCOW2) {

@@ -151,7 +151,12 @@ public final class DirectoryStore implements BackupStore {
     if (!lock.tryLockExclusive()) {
       lock.close();
       throw new BlkSnapException(
-          Errno.EBUSY, "the backups of " + device + " in " + directory + " are being changed by another process");
+          Errno.EBUSY,
+          "the backups of "
+              + device
+              + " in "
+              + directory
+              + " are being changed by another process");
     }
     return lock;
   }

@@ -42,7 +42,8 @@ final class DiskReader {
           int place = (i << Clusters.CLUSTER_SHIFT) + (sub << Clusters.SUB_SHIFT);
           long offset =
               (batch.clusters[i] << Clusters.CLUSTER_SHIFT) + ((long) sub << Clusters.SUB_SHIFT);
-          boolean goesOn = openOffset >= 0 && place == openEnd && offset - openOffset == place - openAt;
+          boolean goesOn =
+              openOffset >= 0 && place == openEnd && offset - openOffset == place - openAt;
           if (!goesOn) {
             bytes += add(reads, openOffset, openAt, openEnd);
             openOffset = offset;

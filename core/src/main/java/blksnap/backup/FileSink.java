@@ -67,8 +67,7 @@ final class FileSink implements Closeable {
       Form form,
       long diskBytes)
       throws IOException {
-    String ending =
-        form.format == Manifest.DataFormat.RAW ? PointNames.RAW : PointNames.QCOW2;
+    String ending = form.format == Manifest.DataFormat.RAW ? PointNames.RAW : PointNames.QCOW2;
     BackupStore.Draft data = store.draft(device, point + ending);
     try {
       return new FileSink(data, store, device, point, parent, form, diskBytes);
@@ -179,8 +178,7 @@ final class FileSink implements Closeable {
             .putRun(
                 batch.clusters[first],
                 count,
-                content.slice(
-                    first << Clusters.CLUSTER_SHIFT, count << Clusters.CLUSTER_SHIFT));
+                content.slice(first << Clusters.CLUSTER_SHIFT, count << Clusters.CLUSTER_SHIFT));
       }
     }
 

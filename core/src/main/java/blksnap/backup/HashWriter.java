@@ -68,7 +68,7 @@ final class HashWriter {
   }
 
   @GuardedBy("lock")
-  private void store(int group, TreeMap<Integer, byte[]> records) throws IOException {
+  private void store(int group, Map<Integer, byte[]> records) throws IOException {
     ByteBuffer all = HashFile.buffer(records.size() * HashFile.RECORD_BYTES);
     records.values().forEach(all::put);
     MessageDigest digest = HashFile.sha256();

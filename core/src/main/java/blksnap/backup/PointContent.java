@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * The disk of one point, whatever files it takes. Safe from many threads, each with a {@link Cursor}
- * of its own.
+ * The disk of one point, whatever files it takes. Safe from many threads, each with a {@link
+ * Cursor} of its own.
  */
 sealed interface PointContent extends Closeable permits ChainContent, RawContent {
   long diskBytes();
@@ -27,6 +27,5 @@ sealed interface PointContent extends Closeable permits ChainContent, RawContent
   void read(long cluster, int wanted, ByteBuffer target, Cursor cursor) throws IOException;
 
   /** The same without checking: for what is compared and not handed on. */
-  void readUnchecked(long cluster, int wanted, ByteBuffer target, Cursor cursor)
-      throws IOException;
+  void readUnchecked(long cluster, int wanted, ByteBuffer target, Cursor cursor) throws IOException;
 }

@@ -42,14 +42,14 @@ public final class PointExport implements Closeable {
    *
    * @param socket that is made; nothing may be there
    */
-  public static PointExport open(
-      DevicePoints points, Manifest point, Path socket, LogRing log) throws IOException {
+  public static PointExport open(DevicePoints points, Manifest point, Path socket, LogRing log)
+      throws IOException {
     var opened = new ArrayList<Closeable>();
     try {
       var disk = new Disk(points.open(point));
       opened.add(disk);
       var pool = new BufferPool(PAYLOAD_BYTES, () -> BUFFERS_KEPT);
-      opened.add(pool::close);
+      opened.add(pool);
       var exports = new OnePoint(point, disk);
       NbdServer server = NbdServer.start(NbdConfig.unix(socket), exports, pool, log);
       return new PointExport(disk, pool, server);
@@ -66,7 +66,7 @@ public final class PointExport implements Closeable {
 
   @Override
   public void close() throws IOException {
-    Closing.all(List.of(server, pool::close, disk));
+    Closing.all(List.of(server, pool, disk));
   }
 
   /** The one thing that is served; also by the empty name. */
@@ -77,8 +77,7 @@ public final class PointExport implements Closeable {
     OnePoint(Manifest point, Disk disk) {
       this.disk = disk;
       this.export =
-          new Export(
-              exportName(point), "backup of " + point.takenAt(), point.sizeBytes(), true);
+          new Export(exportName(point), "backup of " + point.takenAt(), point.sizeBytes(), true);
     }
 
     @Override
@@ -175,8 +174,7 @@ public final class PointExport implements Closeable {
     /** Where the cluster, or the GiB that nothing is in, ends. */
     private long next(long at) {
       int gib = (int) (at >>> Clusters.TABLE_BYTES_SHIFT);
-      int shift =
-          content.isEmpty(gib) ? Clusters.TABLE_BYTES_SHIFT : Clusters.CLUSTER_SHIFT;
+      int shift = content.isEmpty(gib) ? Clusters.TABLE_BYTES_SHIFT : Clusters.CLUSTER_SHIFT;
       return ((at >>> shift) + 1) << shift;
     }
 

@@ -26,7 +26,8 @@ final class PointNames {
   private static final String POINT = "\\d{8}T\\d{6}Z(?:-\\d{1,6})?";
   private static final Pattern NAME = Pattern.compile(POINT);
   private static final Pattern FILE =
-      Pattern.compile("(" + POINT + ")(?:\\.json|\\.qcow2|\\.raw|\\.[0-9a-f]{8}\\.hash|\\.verified)");
+      Pattern.compile(
+          "(" + POINT + ")(?:\\.json|\\.qcow2|\\.raw|\\.[0-9a-f]{8}\\.hash|\\.verified)");
   private static final DateTimeFormatter FORM =
       DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
 

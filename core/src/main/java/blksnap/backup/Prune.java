@@ -20,8 +20,8 @@ import java.util.function.Function;
 /**
  * Removes points, and makes those that leaned on them lean on what is left: what the removed ones
  * hold is merged into the next one that is kept, whose data file is replaced whole. A crash at any
- * moment leaves every point that is kept as it was or as it will be; {@link Tidy} finishes the rest.
- * One thread.
+ * moment leaves every point that is kept as it was or as it will be; {@link Tidy} finishes the
+ * rest. One thread.
  */
 public final class Prune {
   private final BackupStore store;
@@ -30,7 +30,9 @@ public final class Prune {
   private final ZoneId zone;
   private final BackupOptions.Load load;
 
-  /** How many points are kept: the last ones, and the last of each day, week, month that has one. */
+  /**
+   * How many points are kept: the last ones, and the last of each day, week, month that has one.
+   */
   public record Policy(int last, int daily, int weekly, int monthly) {
     public Policy {
       if (last < 0 || daily < 0 || weekly < 0 || monthly < 0) {
@@ -52,7 +54,8 @@ public final class Prune {
           points,
           weekly,
           zone,
-          day -> day.get(IsoFields.WEEK_BASED_YEAR) * 100 + day.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR),
+          day ->
+              day.get(IsoFields.WEEK_BASED_YEAR) * 100 + day.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR),
           kept);
       keep(points, monthly, zone, day -> day.getYear() * 100 + day.getMonthValue(), kept);
       return kept;
@@ -179,8 +182,7 @@ public final class Prune {
     }
   }
 
-  private long copy(
-      Manifest point, ChainContent merged, Optional<ChainContent> rest, FileSink sink)
+  private long copy(Manifest point, ChainContent merged, Optional<ChainContent> rest, FileSink sink)
       throws IOException {
     var stored = new AtomicLong();
     var throttle = new Throttle(load.bytesPerSecond(), System::nanoTime, load.cancelled());
@@ -204,8 +206,7 @@ public final class Prune {
    * Puts the new data file in the place of the old one. Between the two writes of the manifest it
    * tells of both, and the file itself says which it is.
    */
-  private void replace(Manifest point, Manifest.DataFile merged, FileSink sink)
-      throws IOException {
+  private void replace(Manifest point, Manifest.DataFile merged, FileSink sink) throws IOException {
     String manifest = point.name() + PointNames.MANIFEST;
     store.write(device, manifest, point.withFiles(List.of(point.file(), merged)).encode());
     sink.publish();

@@ -40,8 +40,7 @@ final class RawContent implements PointContent {
   }
 
   @Override
-  public void read(long cluster, int wanted, ByteBuffer target, Cursor cursor)
-      throws IOException {
+  public void read(long cluster, int wanted, ByteBuffer target, Cursor cursor) throws IOException {
     Optional<HashIndex.Known> known = hashes.find(cluster);
     Qcow2Chain.zero(target, wanted & ~known.map(HashIndex.Known::data).orElse(0));
     if (known.isEmpty()) {

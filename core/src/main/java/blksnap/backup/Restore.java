@@ -79,7 +79,13 @@ public final class Restore {
     }
     requireFits(size, export.toString());
     try (PointContent content = points.open(point)) {
-      run(content, 0, several ? load.jobs() : 1, false, () -> new RestoreTarget.OfExport(export), _ -> {});
+      run(
+          content,
+          0,
+          several ? load.jobs() : 1,
+          false,
+          () -> new RestoreTarget.OfExport(export),
+          _ -> {});
     }
     return new Done(point.sizeBytes(), read.get(), written.get(), 0);
   }
@@ -122,8 +128,7 @@ public final class Restore {
   private void requireFits(long size, String target) throws BlkSnapException {
     if (size < point.sizeBytes()) {
       throw new BlkSnapException(
-          Errno.ENOSPC,
-          target + " has " + size + " bytes, the point has " + point.sizeBytes());
+          Errno.ENOSPC, target + " has " + size + " bytes, the point has " + point.sizeBytes());
     }
     if (size > point.sizeBytes() && !way.force) {
       throw new BlkSnapException(
@@ -151,7 +156,7 @@ public final class Restore {
       }
       prepare(file, present);
       long from = begun.orElse(0L);
-      boolean clean = !present && from == 0 || present && !way.inPlace;
+      boolean clean = present ? !way.inPlace : from == 0;
       var checkpoint = new Checkpoint(file, record, from, present);
       run(
           content,
@@ -188,8 +193,7 @@ public final class Restore {
     try {
       Fields fields = StateFile.read(record);
       boolean same =
-          fields.uuid("point").equals(point.id())
-              && fields.uuid("file").equals(point.file().id());
+          fields.uuid("point").equals(point.id()) && fields.uuid("file").equals(point.file().id());
       return same ? Optional.of(fields.number("done")) : Optional.empty();
     } catch (BlkSnapException e) {
       if (e.errno() == Errno.ENOENT) {
@@ -248,13 +252,15 @@ public final class Restore {
       var plan = new RestorePlan(content, from, clean, cursor);
       var crew =
           new Crew<>(
-              plan, () -> new Writer(opener.open(), content, throttle), watermark, load.cancelled());
+              plan,
+              () -> new Writer(opener.open(), content, throttle),
+              watermark,
+              load.cancelled());
       crew.run(
           "blksnap-restore",
           jobs,
           () ->
-              load.listener()
-                  .at("restoring " + point.name(), plan.position(), point.sizeBytes()));
+              load.listener().at("restoring " + point.name(), plan.position(), point.sizeBytes()));
     }
   }
 

@@ -10,7 +10,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Puts in order what a process that was killed has left of a device's backups. The device is locked.
+ * Puts in order what a process that was killed has left of a device's backups. The device is
+ * locked.
  */
 final class Tidy {
   private final BackupStore store;

@@ -87,13 +87,18 @@ public final class Verification {
         }
         yield Optional.empty();
       }
-      case RawContent raw -> read(point.dataFile(), gibs(raw), (gib, cursor) -> {
-        long first = (long) gib << Clusters.TABLE_SHIFT;
-        long end = Math.min(Clusters.count(raw.diskBytes()), first + Clusters.TABLE_CLUSTERS);
-        for (long cluster = first; cluster < end; cluster++) {
-          raw.verify(cluster, cursor);
-        }
-      });
+      case RawContent raw ->
+          read(
+              point.dataFile(),
+              gibs(raw),
+              (gib, cursor) -> {
+                long first = (long) gib << Clusters.TABLE_SHIFT;
+                long end =
+                    Math.min(Clusters.count(raw.diskBytes()), first + Clusters.TABLE_CLUSTERS);
+                for (long cluster = first; cluster < end; cluster++) {
+                  raw.verify(cluster, cursor);
+                }
+              });
     };
   }
 

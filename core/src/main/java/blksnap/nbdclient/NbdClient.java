@@ -312,8 +312,7 @@ public final class NbdClient implements Closeable {
 
   private ByteBuffer part(Read read, long offset, int length) throws BlkSnapException {
     long from = offset - read.offset;
-    boolean inside =
-        length > 0 && from >= 0 && from <= (long) read.target.remaining() - length;
+    boolean inside = length > 0 && from >= 0 && from <= (long) read.target.remaining() - length;
     require(inside, "the place of a chunk");
     return read.target.slice(read.target.position() + (int) from, length);
   }
@@ -466,12 +465,18 @@ public final class NbdClient implements Closeable {
     require(type == CHUNK_NONE && bytes == 0, "a chunk of type " + type);
   }
 
-  private BlkSnapException failed(
-      String what, int error, long offset, long bytes, String message) {
+  private BlkSnapException failed(String what, int error, long offset, long bytes, String message) {
     String reason = message.isEmpty() ? "" : ": " + message;
     return new BlkSnapException(
         Errno.of(error),
-        what + " of " + bytes + " bytes at " + offset + " of " + address.export() + " failed"
+        what
+            + " of "
+            + bytes
+            + " bytes at "
+            + offset
+            + " of "
+            + address.export()
+            + " failed"
             + reason);
   }
 

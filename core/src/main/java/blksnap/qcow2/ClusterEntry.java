@@ -1,8 +1,8 @@
 package blksnap.qcow2;
 
 /**
- * What an image says of one cluster of its disk; filled anew for each. Sub-clusters that are neither
- * data nor zero are those of the file below, or zeroes where there is none.
+ * What an image says of one cluster of its disk; filled anew for each. Sub-clusters that are
+ * neither data nor zero are those of the file below, or zeroes where there is none.
  */
 public final class ClusterEntry {
   /** Bytes, from the start of the file; of no meaning without data. */
@@ -13,6 +13,11 @@ public final class ClusterEntry {
 
   int data;
   int zero;
+
+  /** Of no cluster yet. */
+  public ClusterEntry() {
+    clear();
+  }
 
   /** Sub-clusters whose content is in this file. */
   public int data() {

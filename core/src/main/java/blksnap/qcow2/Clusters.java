@@ -21,7 +21,8 @@ public final class Clusters {
   public static final int TABLE_BYTES_SHIFT = TABLE_SHIFT + CLUSTER_SHIFT;
 
   /** Largest disk that an L1 table of one cluster maps: 16 TiB. */
-  public static final long MAX_DISK_BYTES = (long) (CLUSTER_BYTES / Long.BYTES) << TABLE_BYTES_SHIFT;
+  public static final long MAX_DISK_BYTES =
+      (long) (CLUSTER_BYTES / Long.BYTES) << TABLE_BYTES_SHIFT;
 
   private Clusters() {}
 
@@ -49,8 +50,10 @@ public final class Clusters {
   /** How many of the lowest bits from {@code from} on are like that one. */
   public static int run(int mask, int from) {
     int rest = mask >>> from;
-    int same = (rest & 1) == 0 ? Integer.numberOfTrailingZeros(rest)
-        : Integer.numberOfTrailingZeros(~rest);
+    int same =
+        (rest & 1) == 0
+            ? Integer.numberOfTrailingZeros(rest)
+            : Integer.numberOfTrailingZeros(~rest);
     return Math.min(same, SUBS - from);
   }
 }

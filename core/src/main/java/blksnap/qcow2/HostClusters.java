@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 
 /**
  * Hands out the clusters of an image that is being written, from its start to its end, and keeps
- * their reference counts. One refcount block is in memory, that of the clusters handed out last;
- * it stands in the first of them. The writer's lock is held for every call.
+ * their reference counts. One refcount block is in memory, that of the clusters handed out last; it
+ * stands in the first of them. The writer's lock is held for every call.
  */
 final class HostClusters {
   /** The header, the refcount table and the L1 table stand here; the first block between them. */

@@ -9,11 +9,15 @@ import java.util.zip.Inflater;
 
 /** Decompresses clusters, and remembers the last one. One thread at a time. */
 public final class Inflation implements Closeable {
-  private final Inflater inflater = new Inflater(true);
+  private final Inflater inflater;
   private final ByteBuffer packed = ByteBuffer.allocateDirect(Clusters.CLUSTER_BYTES);
   private final ByteBuffer cluster = ByteBuffer.allocateDirect(Clusters.CLUSTER_BYTES);
   private String lastFile = "";
   private long lastOffset;
+
+  public Inflation() {
+    this.inflater = new Inflater(true);
+  }
 
   /** The content of the cluster whose compressed bytes begin at {@code offset}. */
   ByteBuffer inflate(ByteFile file, long offset, int mostBytes) throws IOException {

@@ -121,8 +121,7 @@ public final class Qcow2File implements Closeable {
     if ((descriptor & COMPRESSED) != 0) {
       entry.offset = descriptor & ((1L << COMPRESSED_SHIFT) - 1);
       int sectors = (int) ((descriptor & ~COMPRESSED) >>> COMPRESSED_SHIFT & 0x1ff) + 1;
-      entry.compressedBytes =
-          sectors * SECTOR_BYTES - (int) (entry.offset & (SECTOR_BYTES - 1));
+      entry.compressedBytes = sectors * SECTOR_BYTES - (int) (entry.offset & (SECTOR_BYTES - 1));
       entry.data = Clusters.ALL;
       if (entry.offset <= 0 || entry.offset > file.sizeBytes() - entry.compressedBytes) {
         throw Qcow2Header.bad(file.name(), "has cluster " + cluster + " at " + entry.offset);

@@ -112,7 +112,9 @@ public record Qcow2Header(
     }
     long diskBytes = in.getLong(24);
     int l1Entries = in.getInt(36);
-    if (diskBytes <= 0 || diskBytes > Clusters.MAX_DISK_BYTES || l1Entries != l1Entries(diskBytes)) {
+    if (diskBytes <= 0
+        || diskBytes > Clusters.MAX_DISK_BYTES
+        || l1Entries != l1Entries(diskBytes)) {
       throw bad(file, "has " + l1Entries + " L1 entries for a disk of " + diskBytes + " bytes");
     }
     return new Qcow2Header(

@@ -4,6 +4,7 @@ import blksnap.linux.NativeFile;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -43,7 +44,9 @@ public final class Qcow2Writer {
   @GuardedBy("lock")
   private final ByteBuffer patch = ByteBuffer.allocateDirect(Long.BYTES);
 
-  /** The cluster that compressed data is being put into, where it goes on, and how often it is used. */
+  /**
+   * The cluster that compressed data is being put into, where it goes on, and how often it is used.
+   */
   @GuardedBy("lock")
   private long packedCluster;
 
@@ -179,9 +182,9 @@ public final class Qcow2Writer {
     try {
       at = placePacked(length);
       int used = (int) (at & (Qcow2File.SECTOR_BYTES - 1)) + length;
-      long sectors = (used + Qcow2File.SECTOR_BYTES - 1) / Qcow2File.SECTOR_BYTES;
+      int sectors = (used + Qcow2File.SECTOR_BYTES - 1) / Qcow2File.SECTOR_BYTES;
       setLocked(
-          cluster, Qcow2File.COMPRESSED | (sectors - 1) << Qcow2File.COMPRESSED_SHIFT | at, 0);
+          cluster, Qcow2File.COMPRESSED | (sectors - 1L) << Qcow2File.COMPRESSED_SHIFT | at, 0);
     } finally {
       lock.unlock();
     }
@@ -247,10 +250,10 @@ public final class Qcow2Writer {
     try {
       int end = (int) (cluster >>> Clusters.TABLE_SHIFT);
       while (!tables.isEmpty() && tables.firstKey() < end) {
-        int index = tables.firstKey();
+        Map.Entry<Integer, ByteBuffer> table = tables.pollFirstEntry();
         long at = HostClusters.offset(host.take(1));
-        writeTable(at, tables.remove(index));
-        l1[index] = at | Qcow2File.COPIED;
+        writeTable(at, table.getValue());
+        l1[table.getKey()] = at | Qcow2File.COPIED;
       }
     } finally {
       lock.unlock();
@@ -272,7 +275,7 @@ public final class Qcow2Writer {
 
   /** Stores all that is left, and the header; every cluster has been put. */
   public void finish() throws IOException {
-    finishBelow((long) l1.length << Clusters.TABLE_SHIFT);
+    finishBelow((long) Qcow2Header.l1Entries(diskBytes) << Clusters.TABLE_SHIFT);
     lock.lock();
     try {
       for (SharedClusters.Shared place : shared.drain()) {
@@ -280,8 +283,10 @@ public final class Qcow2Writer {
       }
       countPacked();
       ByteBuffer table = ByteBuffer.allocateDirect(l1.length * Long.BYTES);
-      table.asLongBuffer().put(l1);
-      LocalFile.writeFully(file, HostClusters.offset(HostClusters.L1_TABLE), table);
+      for (long entry : l1) {
+        table.putLong(entry);
+      }
+      LocalFile.writeFully(file, HostClusters.offset(HostClusters.L1_TABLE), table.flip());
       file.truncate(host.finish());
       var header =
           new Qcow2Header(

@@ -37,7 +37,8 @@ final class SharedClusters {
   }
 
   /** A place for these sub-clusters; null when there is none among those that are open. */
-  @org.jspecify.annotations.Nullable Shared place(int data) {
+  @org.jspecify.annotations.Nullable
+  Shared place(int data) {
     for (Iterator<Shared> all = open.iterator(); all.hasNext(); ) {
       Shared shared = all.next();
       if ((shared.used & data) == 0) {
@@ -54,7 +55,8 @@ final class SharedClusters {
   }
 
   /** Opens one with these in it; the one that has to be closed for it, or null. */
-  @org.jspecify.annotations.Nullable Shared open(Shared fresh, int data) {
+  @org.jspecify.annotations.Nullable
+  Shared open(Shared fresh, int data) {
     use(fresh, data);
     open.add(fresh);
     return open.size() > MAX_OPEN ? open.remove(0) : null;

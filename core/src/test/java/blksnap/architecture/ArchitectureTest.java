@@ -59,6 +59,9 @@ class ArchitectureTest {
                   "eventqueue",
                   "state")),
           Map.entry("nbd", List.of("device")),
+          Map.entry("nbdclient", List.of()),
+          Map.entry("qcow2", List.of()),
+          Map.entry("backup", List.of("qcow2", "nbdclient", "nbd", "device", "state")),
           Map.entry("status", List.of()),
           Map.entry("ctrl", List.of("status", "eventqueue")));
 

@@ -21,7 +21,7 @@ class BackupChainTest {
   void everyPointOfARandomChainIsWhatTheDiskWas() throws IOException {
     var seed = Seeds.fromPropertyOrRandom();
     Random random = seed.random();
-    var world = new BackupWorld(directory, 2 * GIB + 512 * (1 + random.nextInt(100_000)));
+    var world = new BackupWorld(directory, 2 * GIB + 512L * (1 + random.nextInt(100_000)));
     world.change(random, 40);
     for (int generation = 0; generation < 10; generation++) {
       boolean byMap = random.nextInt(4) != 0;
@@ -32,10 +32,7 @@ class BackupChainTest {
       }
       var options =
           new BackupOptions(
-              random.nextInt(12) == 0,
-              random.nextBoolean(),
-              false,
-              BackupOptions.Load.DEFAULT);
+              random.nextInt(12) == 0, random.nextBoolean(), false, BackupOptions.Load.DEFAULT);
       world.backup(options, byMap);
       world.change(random, random.nextInt(30));
     }
@@ -44,11 +41,7 @@ class BackupChainTest {
     var policy = new Prune.Policy(1 + random.nextInt(3), random.nextInt(3), 2, 1);
     Prune.Pruned pruned =
         new Prune(
-                world.store,
-                BackupWorld.DEVICE,
-                policy,
-                ZoneOffset.UTC,
-                BackupOptions.Load.DEFAULT)
+                world.store, BackupWorld.DEVICE, policy, ZoneOffset.UTC, BackupOptions.Load.DEFAULT)
             .run();
     assertThat(world.points().all().stream().map(Manifest::name))
         .as("%s", seed)

@@ -12,6 +12,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
@@ -83,6 +84,11 @@ final class BackupWorld {
     return manifest;
   }
 
+  /** What the disk was at a point. */
+  SparseDisk model(String point) {
+    return Objects.requireNonNull(models.get(point));
+  }
+
   DevicePoints points() throws IOException {
     return DevicePoints.load(store, DEVICE);
   }
@@ -92,19 +98,16 @@ final class BackupWorld {
     DevicePoints points = points();
     Path file = newFile();
     new Restore(
-            points,
-            points.find(name),
-            new Restore.Way(false, false),
-            BackupOptions.Load.DEFAULT)
+            points, points.find(name), new Restore.Way(false, false), BackupOptions.Load.DEFAULT)
         .to(file);
     return file;
   }
 
   /** A point is what the disk was, by our own reading and by QEMU's, and nothing is wrong. */
   void requireGood(String name, String hint) throws IOException {
-    Path model = models.get(name).writeTo(newFile());
+    Path model = model(name).writeTo(newFile());
     Path restored = restore(name);
-    assertThat(models.get(name).mismatch(restored)).as("%s of %s", hint, name).isEqualTo(-1);
+    assertThat(model(name).mismatch(restored)).as("%s of %s", hint, name).isEqualTo(-1);
     if (QEMU && Files.exists(path(name + ".qcow2"))) {
       String image = path(name + ".qcow2").toString();
       assertThat(Commands.run("qemu-img", "check", image))

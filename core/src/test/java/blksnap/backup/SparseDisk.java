@@ -17,8 +17,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * A large disk of which little is kept in memory, that remembers what was changed since it was
- * last asked. Every change puts a new array in the place of a block's, so that a copy costs little.
+ * A large disk of which little is kept in memory, that remembers what was changed since it was last
+ * asked. Every change puts a new array in the place of a block's, so that a copy costs little.
  * Reads may come from many threads, changes come in between.
  */
 final class SparseDisk implements BlockDevice {
@@ -84,7 +84,7 @@ final class SparseDisk implements BlockDevice {
     for (long block : changed) {
       long from = block * BLOCK / trackingBytes * trackingBytes;
       long end = Math.min(from + trackingBytes, sizeBytes);
-      if (from >= sizeBytes || !ranges.isEmpty() && ranges.getLast().end() >= end) {
+      if (from >= sizeBytes || (!ranges.isEmpty() && ranges.getLast().end() >= end)) {
         continue;
       }
       ranges.add(new ByteRange(from, end - from));
@@ -99,8 +99,7 @@ final class SparseDisk implements BlockDevice {
       file.setLength(sizeBytes);
       for (var block : blocks.entrySet()) {
         file.seek(block.getKey() * BLOCK);
-        file.write(
-            block.getValue(), 0, (int) Math.min(BLOCK, sizeBytes - block.getKey() * BLOCK));
+        file.write(block.getValue(), 0, (int) Math.min(BLOCK, sizeBytes - block.getKey() * BLOCK));
       }
     }
     return path;

@@ -1,4 +1,6 @@
-/** Backups of disks that are only in memory, tried with QEMU's own tools where they are installed. */
+/**
+ * Backups of disks that are only in memory, tried with QEMU's own tools where they are installed.
+ */
 @NullMarked
 package blksnap.backup;
 

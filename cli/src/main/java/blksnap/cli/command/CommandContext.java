@@ -48,6 +48,7 @@ public final class CommandContext implements Closeable {
   /** The engine does something that it may be asked to give up. */
   private volatile boolean cancellable;
 
+  private boolean ownEngine;
   private TreePath place = TreePath.ROOT;
   private Optional<Terminal> terminal = Optional.empty();
   private int ownColumns;
@@ -176,7 +177,7 @@ public final class CommandContext implements Closeable {
   }
 
   /** Tells whoever waits how far the command is: on stderr, so that the output stays whole. */
-  Progress progress() {
+  public Progress progress() {
     if (format() == OutputFormat.JSON) {
       return new ProgressLines(err, System::nanoTime);
     }
@@ -238,9 +239,30 @@ public final class CommandContext implements Closeable {
     return ExitCodes.DONE;
   }
 
+  /** Where no engine is loaded, the next request is answered by one inside this process. */
+  public void useOwnEngineIfNoneIsLoaded() {
+    ownEngine = true;
+  }
+
+  private EngineLink open() throws IOException, InterruptedException {
+    EngineLink opened = opener.open(directories(), options.embedded());
+    if (!ownEngine || options.embedded()) {
+      return opened;
+    }
+    try {
+      opened.engine();
+      return opened;
+    } catch (BlkSnapException e) {
+      if (e.errno() != Errno.ENOENT && e.errno() != Errno.ECONNREFUSED) {
+        throw e;
+      }
+      return opener.open(directories(), true);
+    }
+  }
+
   private CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
     if (link.isEmpty()) {
-      EngineLink opened = opener.open(directories(), options.embedded());
+      EngineLink opened = open();
       link = Optional.of(opened);
       opened.trace(debug() ? Optional.of(this::showExchange) : Optional.empty());
     }

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Option;
 
 /** What is done around a take; the same for every command that takes. */
-final class HookOptions {
+public final class HookOptions {
   @Option(
       names = "--freeze",
       paramLabel = Labels.DIRECTORY,
@@ -55,7 +55,8 @@ final class HookOptions {
     return !freeze.isEmpty() || pre.isPresent() || post.isPresent();
   }
 
-  CtrlRequest.Hooks hooks(Environment environment) {
+  /** What is asked of the engine. */
+  public CtrlRequest.Hooks hooks(Environment environment) {
     if (!asked()) {
       return CtrlRequest.Hooks.NONE;
     }

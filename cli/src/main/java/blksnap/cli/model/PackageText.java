@@ -50,6 +50,7 @@ final class PackageText {
           "description",
           "paramLabel",
           "arity",
+          "hidden",
           "hideParamSyntax",
           "converter",
           "completionCandidates",
@@ -186,6 +187,7 @@ final class PackageText {
     }
     classes("converters", parameters.converter());
     made(parameters.completionCandidates()).ifPresent(made -> call("completionCandidates", made));
+    flag("hidden", parameters.hidden());
     flag("hideParamSyntax", parameters.hideParamSyntax());
     flag("required", isRequired(field, parameters.arity()));
     makers.append(".build());\n");

@@ -1,0 +1,93 @@
+package blksnap.cli.backup;
+
+import blksnap.backup.BackupStore;
+import blksnap.backup.BackupStores;
+import blksnap.backup.DevicePoints;
+import blksnap.backup.DirectoryStore;
+import blksnap.backup.Manifest;
+import blksnap.cli.command.Environment;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ServiceLoader;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Finds what words on a command line mean: places of backups, and points in them. */
+final class Stores {
+  private static final Pattern SCHEME = Pattern.compile("([a-z][a-z0-9]+)://.+");
+  private static final Pattern POINT_FILE =
+      Pattern.compile("(\\d{8}T\\d{6}Z(?:-\\d+)?)(?:\\.(?:json|qcow2|raw))?");
+
+  private Stores() {}
+
+  /** A point on a command line. */
+  record Chosen(BackupStore store, DevicePoints points, Manifest point) implements Closeable {
+    @Override
+    public void close() throws IOException {
+      store.close();
+    }
+  }
+
+  /** Opens a directory, or another place by its URI. */
+  static BackupStore open(String place, Environment environment) throws IOException {
+    Matcher uri = SCHEME.matcher(place);
+    if (!uri.matches()) {
+      return new DirectoryStore(environment.absolute(Path.of(place)).normalize());
+    }
+    for (BackupStores provider : ServiceLoader.load(BackupStores.class)) {
+      if (provider.scheme().equals(uri.group(1))) {
+        return provider.open(place, environment.variables());
+      }
+    }
+    throw new BlkSnapException(
+            Errno.ENOTSUP, "there is no module for backups in " + uri.group(1) + "://")
+        .withHint("a directory will do; README tells how modules are installed");
+  }
+
+  /**
+   * Opens {@code PLACE/DEVICE/POINT}, where the point's name may be that of a file of it, or {@code
+   * PLACE/DEVICE} for the latest one.
+   */
+  static Chosen choose(String text, Environment environment) throws IOException {
+    String path = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
+    if (!SCHEME.matcher(path).matches()) {
+      path = environment.absolute(Path.of(path)).normalize().toString();
+    }
+    int slash = path.lastIndexOf('/');
+    Matcher last = POINT_FILE.matcher(path.substring(slash + 1));
+    String name = last.matches() ? last.group(1) : "";
+    String device = name.isEmpty() ? path : path.substring(0, slash);
+    int above = device.lastIndexOf('/');
+    if (above <= 0) {
+      throw notAPoint(text);
+    }
+    BackupStore store = open(device.substring(0, above), environment);
+    try {
+      DevicePoints points = DevicePoints.load(store, device.substring(above + 1));
+      if (points.all().isEmpty() && points.damaged().isEmpty()) {
+        throw notAPoint(text);
+      }
+      return new Chosen(store, points, points.find(name));
+    } catch (IOException | RuntimeException e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  private static BlkSnapException notAPoint(String text) {
+    return new BlkSnapException(Errno.ENOENT, "there are no backups of a device at " + text)
+        .withHint("write DIR/DEVICE/POINT, or DIR/DEVICE for its latest; 'backups DIR' lists them");
+  }
+
+  /** Whether a path is a device's place rather than a place of several. */
+  static boolean isPoint(String text, Environment environment) {
+    Path path = environment.absolute(Path.of(text));
+    return !SCHEME.matcher(text).matches()
+        && (POINT_FILE.matcher(String.valueOf(path.getFileName())).matches()
+            || Files.isRegularFile(path));
+  }
+}

@@ -1,0 +1,178 @@
+package blksnap.backup;
+
+import static blksnap.testing.Refusals.refused;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.error.Errno;
+import blksnap.nbdclient.NbdClient;
+import blksnap.testing.Bytes;
+import blksnap.testing.MemoryDevice;
+import blksnap.testing.Seeds;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RestoreTest {
+  private static final int MIB = 1 << 20;
+  private static final long GIB = 1L << 30;
+
+  @TempDir private Path directory;
+
+  private static Restore restore(
+      BackupWorld world, String point, boolean inPlace, boolean force, BooleanSupplier cancelled)
+      throws IOException {
+    DevicePoints points = world.points();
+    return new Restore(
+        points,
+        points.find(point),
+        new Restore.Way(inPlace, force),
+        new BackupOptions.Load(2, OptionalLong.empty(), (_, _, _) -> {}, cancelled));
+  }
+
+  private BackupWorld twoPoints(long bytes) throws IOException {
+    Random random = Seeds.fromPropertyOrRandom().random();
+    var world = new BackupWorld(directory, bytes);
+    world.change(random, 30);
+    world.backup(BackupWorld.PLAIN, false);
+    world.disk.put(MIB, BackupWorld.random(random, 8192));
+    world.backup(BackupWorld.PLAIN, true);
+    return world;
+  }
+
+  @Test
+  void overwritesNothingWithoutBeingAsked() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    Path there = Files.writeString(world.newFile(), "mine");
+    refused(Errno.EEXIST, () -> restore(world, "", false, false, () -> false).to(there));
+    assertThat(there).hasContent("mine");
+    restore(world, "", false, true, () -> false).to(there);
+    String latest = world.points().find("").name();
+    assertThat(world.model(latest).mismatch(there)).isEqualTo(-1);
+  }
+
+  @Test
+  void inPlaceWritesOnlyWhatDiffers() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    var points = world.points().all();
+    Path file = world.restore(points.getFirst().name());
+    Restore.Done done = restore(world, points.getLast().name(), true, false, () -> false).to(file);
+    assertThat(done.writtenBytes()).isPositive().isLessThanOrEqualTo(8192);
+    assertThat(world.model(points.getLast().name()).mismatch(file)).isEqualTo(-1);
+  }
+
+  @Test
+  void aLargerFileIsCutOffOnlyWhenForced() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    Path file = Files.write(world.newFile(), new byte[17 * MIB]);
+    refused(Errno.EFBIG, () -> restore(world, "", true, false, () -> false).to(file), "17825792");
+    assertThat(file).hasSize(17 * MIB);
+    restore(world, "", true, true, () -> false).to(file);
+    assertThat(file).hasSize(16 * MIB);
+  }
+
+  @Test
+  void aFileThatWasBegunIsGoneOnWith() throws IOException {
+    Random random = Seeds.fromPropertyOrRandom().random();
+    var world = new BackupWorld(directory, 4 * GIB);
+    for (long at = 0; at < 4 * GIB; at += GIB / 4) {
+      world.disk.put(at, BackupWorld.random(random, 2 * MIB));
+    }
+    String name = world.backup(BackupWorld.PLAIN, false).name();
+    Path file = world.newFile();
+    var parts = new AtomicInteger();
+    // A part is 1 MiB: 24 of them are done when it is given up, in the third GiB.
+    refused(
+        Errno.ECANCELED,
+        () -> restore(world, name, false, false, () -> parts.incrementAndGet() > 24).to(file));
+    assertThat(file.resolveSibling(file.getFileName() + Restore.UNFINISHED)).exists();
+
+    Restore.Done done = restore(world, name, false, false, () -> false).to(file);
+    assertThat(done.resumedAt()).isGreaterThanOrEqualTo(GIB);
+    assertThat(world.model(name).mismatch(file)).isEqualTo(-1);
+    assertThat(file.resolveSibling(file.getFileName() + Restore.UNFINISHED)).doesNotExist();
+  }
+
+  @Test
+  void writesToAnExportAndLeavesTheRestOfALargerOne() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    String name = world.points().find("").name();
+    MemoryDevice larger = MemoryDevice.ofSize(17 * MIB);
+    larger.set(0, Bytes.repeated('x', 17 * MIB));
+    try (var served = new ServedDisk(larger, directory.resolve("s").resolve("larger"))) {
+      refused(
+          Errno.EFBIG, () -> restore(world, name, false, false, () -> false).to(served.address()));
+      restore(world, name, false, true, () -> false).to(served.address());
+    }
+    ByteBuffer wanted = ByteBuffer.allocate(16 * MIB);
+    world.model(name).read(0, wanted);
+    assertThat(ByteBuffer.wrap(larger.content(), 0, 16 * MIB)).isEqualTo(wanted.flip());
+    assertThat(larger.content()[16 * MIB]).isEqualTo((byte) 'x');
+
+    MemoryDevice smaller = MemoryDevice.ofSize(15 * MIB);
+    try (var served = new ServedDisk(smaller, directory.resolve("s").resolve("smaller"))) {
+      refused(
+          Errno.ENOSPC, () -> restore(world, name, false, true, () -> false).to(served.address()));
+    }
+  }
+
+  @Test
+  void aPointIsServedAndComparedAsItWas() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB + 512);
+    DevicePoints points = world.points();
+    Manifest first = points.all().getFirst();
+    Path socket = directory.resolve("s").resolve("open");
+    try (PointExport _ = PointExport.open(points, first, socket, new blksnap.log.LogRing())) {
+      var address =
+          new blksnap.nbdclient.NbdAddress(
+              java.net.UnixDomainSocketAddress.of(socket), PointExport.exportName(first));
+      try (NbdClient client = NbdClient.connect(address)) {
+        assertThat(client.readOnly()).isTrue();
+        assertThat(client.sizeBytes()).isEqualTo(16 * MIB + 512);
+        ByteBuffer read = ByteBuffer.allocate(16 * MIB + 512);
+        client.read(0, read);
+        ByteBuffer wanted = ByteBuffer.allocate(16 * MIB + 512);
+        world.model(first.name()).read(0, wanted);
+        assertThat(read.flip()).isEqualTo(wanted.flip());
+      }
+      var verification = new Verification(world.store, points, BackupOptions.Load.DEFAULT);
+      assertThat(verification.compare(first, address)).isEmpty();
+      assertThat(verification.compare(points.all().getLast(), address))
+          .isEqualTo(Optional.of((long) MIB));
+    }
+  }
+
+  @Test
+  void aRawPointIsTheDiskItselfAndStandsAlone() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB + 512);
+    var raw = new BackupOptions(false, false, true, BackupOptions.Load.DEFAULT);
+    Manifest point = world.backup(raw, false);
+    assertThat(world.model(point.name()).mismatch(world.path(point.name() + ".raw"))).isEqualTo(-1);
+    Manifest next = world.backup(BackupWorld.PLAIN, true);
+    assertThat(next.kind()).isEqualTo(Manifest.Kind.FULL);
+    world.requireAllGood("raw");
+  }
+
+  @Test
+  void scatteredBlocksShareTheClustersOfTheFile() throws IOException {
+    Random random = Seeds.fromPropertyOrRandom().random();
+    var world = new BackupWorld(directory, 2 * GIB);
+    world.backup(BackupWorld.PLAIN, false);
+    for (int i = 0; i < 1000; i++) {
+      world.disk.put(random.nextLong(2 * GIB / 4096) * 4096, BackupWorld.random(random, 4096));
+    }
+    Manifest point = world.backup(BackupWorld.PLAIN, true);
+    assertThat(point.changedBytes()).isGreaterThan(3 * MIB);
+    // 1000 clusters of their own would be 125 MiB.
+    assertThat(world.path(point.name() + ".qcow2"))
+        .satisfies(path -> assertThat(Files.size(path)).isLessThan(12 * MIB));
+    world.requireGood(point.name(), "scattered");
+  }
+}
