@@ -4,7 +4,8 @@
 _blksnap_commands() {
     reply=()
     case "$1" in
-    '') reply=(load unload modinfo version dmesg param attach detach resize devices cbt snapshot status top cat shell demo completion help) ;;
+    '') reply=(load unload modinfo version dmesg param attach detach resize devices cbt snapshot backup backups verify restore prune status top cat shell demo completion help) ;;
+    'backups') reply=(list open) ;;
     'cbt') reply=(info map show mark) ;;
     'param') reply=(list get set) ;;
     'snapshot') reply=(create add append-storage take list info images wait watch destroy) ;;
@@ -15,20 +16,25 @@ _blksnap_options() {
     case "$1" in
     '') reply=(--version -V) ;;
     'attach') reply=(--cache --name --read-only) ;;
+    'backup') reply=(--best-effort --compress --format --freeze --freeze-timeout --full --jobs --json --limit-rate --post --pre --storage --storage-limit --to) ;;
+    'backups open') reply=(--socket) ;;
     'cbt map') reply=(--raw --since --until) ;;
     'cbt show') reply=(--since --svg) ;;
     'demo') reply=(--disk --keep --size) ;;
     'dmesg') reply=(--decode --follow --level -l -w -x) ;;
-    'load') reply=(--config --foreground --listen --tcp --tls --tls-allow --tls-certificates) ;;
+    'load') reply=(--config --foreground --tcp) ;;
+    'prune') reply=(--device --dry-run --jobs --keep-daily --keep-last --keep-monthly --keep-weekly --limit-rate) ;;
     'resize') reply=(--force --reconnect -f) ;;
+    'restore') reply=(--force --in-place --jobs --limit-rate --to) ;;
     'shell') reply=(--keep-going) ;;
     'snapshot append-storage') reply=(--range) ;;
-    'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --limit-iops --limit-rate --name --on-full --post --pre --storage --take) ;;
+    'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --name --on-full --post --pre --storage --take) ;;
     'snapshot take') reply=(--best-effort --freeze --freeze-timeout --post --pre) ;;
     'snapshot wait') reply=(--timeout) ;;
     'status') reply=(--count --json --watch -n) ;;
     'top') reply=(--count --interval --sort -i -n) ;;
     'unload') reply=(--force -f) ;;
+    'verify') reply=(--against --jobs --limit-rate) ;;
     *) reply=() ;;
     esac
     reply+=(--color --debug --embedded --help --output --run-dir --state-dir -h -o)
@@ -40,6 +46,17 @@ _blksnap_value() {
     case "$1 $2" in
     'attach --name') kind=other ;;
     'attach --cache') kind=words reply=(writeback direct) ;;
+    'backup --to') kind=directory ;;
+    'backup --format') kind=words reply=(qcow2 raw) ;;
+    'backup --storage') kind=file ;;
+    'backup --storage-limit') kind=other ;;
+    'backup --jobs') kind=other ;;
+    'backup --limit-rate') kind=other ;;
+    'backup --freeze') kind=directory ;;
+    'backup --pre') kind=other ;;
+    'backup --post') kind=other ;;
+    'backup --freeze-timeout') kind=other ;;
+    'backups open --socket') kind=file ;;
     'cbt map --since') kind=snapshot ;;
     'cbt map --until') kind=snapshot ;;
     'cbt map --raw') kind=file ;;
@@ -50,18 +67,22 @@ _blksnap_value() {
     'dmesg -l'|'dmesg --level') kind=words reply=(error warning info debug) ;;
     'load --config') kind=file ;;
     'load --tcp') kind=other ;;
-    'load --listen') kind=other ;;
-    'load --tls') kind=words reply=(OFF ON REQUIRED) ;;
-    'load --tls-certificates') kind=directory ;;
-    'load --tls-allow') kind=other ;;
+    'prune --device') kind=device ;;
+    'prune --keep-last') kind=other ;;
+    'prune --keep-daily') kind=other ;;
+    'prune --keep-weekly') kind=other ;;
+    'prune --keep-monthly') kind=other ;;
+    'prune --jobs') kind=other ;;
+    'prune --limit-rate') kind=other ;;
+    'restore --to') kind=other ;;
+    'restore --jobs') kind=other ;;
+    'restore --limit-rate') kind=other ;;
     'snapshot append-storage --range') kind=other ;;
     'snapshot create --storage') kind=file ;;
     'snapshot create --limit') kind=other ;;
     'snapshot create --name') kind=other ;;
     'snapshot create --durability') kind=words reply=(none process power) ;;
     'snapshot create --on-full') kind=words reply=(break wait) ;;
-    'snapshot create --limit-iops') kind=other ;;
-    'snapshot create --limit-rate') kind=other ;;
     'snapshot create --freeze') kind=directory ;;
     'snapshot create --pre') kind=other ;;
     'snapshot create --post') kind=other ;;
@@ -76,6 +97,9 @@ _blksnap_value() {
     'top -n'|'top --count') kind=other ;;
     'top -i'|'top --interval') kind=other ;;
     'top --sort') kind=words reply=(name iops read write latency copied left) ;;
+    'verify --against') kind=other ;;
+    'verify --jobs') kind=other ;;
+    'verify --limit-rate') kind=other ;;
     *' --run-dir') kind=directory ;;
     *' --state-dir') kind=directory ;;
     *' -o'|*' --output') kind=words reply=(table json plain) ;;
@@ -88,6 +112,9 @@ _blksnap_operand() {
     kind='' reply=()
     case "$1 $2" in
     'attach 0') kind=file ;;
+    'backup '*) kind=device ;;
+    'backups list 0') kind=directory ;;
+    'backups open 0') kind=other ;;
     'cat 0') kind=node ;;
     'cbt info 0') kind=device ;;
     'cbt map 0') kind=device ;;
@@ -101,8 +128,10 @@ _blksnap_operand() {
     'param get 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
     'param set 0') kind=words reply=(tracking_block_minimum_shift tracking_block_maximum_count chunk_minimum_shift chunk_maximum_count chunk_maximum_in_cache free_diff_buffer_pool_size diff_storage_minimum write_intent_region_shift) ;;
     'param set 1') kind=other ;;
+    'prune 0') kind=directory ;;
     'resize 0') kind=device ;;
     'resize 1') kind=other ;;
+    'restore 0') kind=other ;;
     'snapshot add 0') kind=snapshot ;;
     'snapshot add 1') kind=device ;;
     'snapshot append-storage 0') kind=snapshot ;;
@@ -115,6 +144,7 @@ _blksnap_operand() {
     'snapshot wait 0') kind=snapshot ;;
     'snapshot watch 0') kind=snapshot ;;
     'status 0') kind=node ;;
+    'verify 0') kind=directory ;;
     esac
 }
 

@@ -111,8 +111,8 @@ final class ErrorsTest {
           snapsho                       | unknown command 'snapsho' | did you mean 'snapshot'?
           snapshot tak x                | unknown command 'tak' | did you mean 'take'?
           take monday                   | unknown command 'take' | did you mean 'snapshot take'?
-          list                          | unknown command 'list' | did you mean 'param list' or 'snapshot list'?
-          backup                        | unknown command 'backup' | 'blksnap --help' says what it takes
+          list                          | unknown command 'list' | did you mean 'param list' or 'snapshot list' or 'backups list'?
+          archive                       | unknown command 'archive' | 'blksnap --help' says what it takes
           x                             | unknown command 'x' | 'blksnap --help' says what it takes
           devices --outptu json         | unknown option '--outptu' | did you mean '--output'?
           devices --outptu=json         | unknown option '--outptu=json' | did you mean '--output'?

@@ -241,9 +241,10 @@ final class BackupRun {
     @Override
     public Optional<ByteRange> next() throws IOException {
       while (!page.hasNext() && next.isPresent()) {
+        // No snapshot can be called so: one that is called 5 would be taken for the number.
+        String number = "+" + since;
         var request =
-            new CtrlRequest.CbtMap(
-                device, Optional.of(Integer.toString(since)), snapshot, next.getAsLong());
+            new CtrlRequest.CbtMap(device, Optional.of(number), snapshot, next.getAsLong());
         CtrlReply.CbtRanges reply = ask(request);
         OptionalLong following = reply.next();
         if (following.isPresent() && following.getAsLong() <= next.getAsLong()) {

@@ -226,7 +226,10 @@ final class BackupIT {
     };
     for (String signal : new String[] {"KILL", "INT"}) {
       try (Background backup = lab.start(lab.variables(), slow)) {
-        Lab.until("it copies", () -> drafts() > 0);
+        String own = "backup-" + backup.pid() + "-";
+        Lab.until(
+            "it copies",
+            () -> drafts() > 0 && lab.ok("snapshot", "list", "-o", "plain").contains(own));
         lab.program("kill", "-" + signal, Long.toString(backup.pid()));
         assertThat(backup.await()).isNotZero();
       }
@@ -293,6 +296,22 @@ final class BackupIT {
     assertThat(lab.ok("backups", to(), "-o", "plain").lines().toList().getLast())
         .contains("increment", Integer.toString(40 * MIB));
     requireImage(point, content);
+  }
+
+  @Test
+  void aSnapshotThatIsCalledLikeANumberIsNotTakenForOne() throws Exception {
+    attach();
+    byte[] content = Files.readAllBytes(disk);
+    backUp();
+    byte[] fresh = Bytes.pattern(5, 0, 5000);
+    try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
+      session.write(MIB, fresh);
+    }
+    System.arraycopy(fresh, 0, content, MIB, fresh.length);
+    // The backup was the take with number 1; this one is later, and has the change behind it.
+    lab.ok("snapshot", "create", "vm1", "--storage", directory.toString(), "--name", "1", "--take");
+    requireImage(backUp(), content);
+    lab.ok("snapshot", "destroy", "1");
   }
 
   @Test
