@@ -5,8 +5,11 @@ import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.nbdclient.NbdAddress;
+import blksnap.nbdclient.NbdClient;
 import blksnap.sector.ByteRange;
 import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,7 +105,7 @@ final class DemoEngine {
   }
 
   NbdClient connect(String export) throws IOException {
-    return NbdClient.connect(socket, export);
+    return NbdClient.connect(new NbdAddress(UnixDomainSocketAddress.of(socket), export));
   }
 
   /** Asks again while the server has not noticed yet that our own clients have hung up. */

@@ -3,6 +3,7 @@ package blksnap.cli.demo;
 import blksnap.cli.output.HumanSize;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.nbdclient.NbdClient;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.io.IOException;
@@ -100,7 +101,7 @@ final class DemoProofs {
       var map = engine.changes(name, first.name(), second.name());
       try (NbdClient earlier = engine.connect(name + "@" + first.name());
           NbdClient later = engine.connect(name + "@" + second.name())) {
-        var check = ChangeMapCheck.compare(disk, earlier, later, map);
+        var check = ChangeMapCheck.compare(disk, earlier::read, later::read, map);
         requireSame(name, first, first.checksums().get(i), check.earlierChecksum());
         requireSame(name, second, second.checksums().get(i), check.laterChecksum());
         String blocks = Story.count(check.changedBlocks());
@@ -150,7 +151,7 @@ final class DemoProofs {
         String sizes = image.sizeBytes() + " bytes, and its disk has " + disk.sizeBytes();
         throw notProven(export + " has " + sizes);
       }
-      return check.compare(disk, writer.log(), image, ByteSource.of(original));
+      return check.compare(disk, writer.log(), image::read, ByteSource.of(original));
     }
   }
 

@@ -6,6 +6,7 @@ import blksnap.cli.command.EngineLink;
 import blksnap.cli.command.Environment;
 import blksnap.ctrl.CtrlReply;
 import blksnap.error.BlkSnapException;
+import blksnap.nbdclient.NbdClient;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.io.IOException;
@@ -203,7 +204,7 @@ final class DemoRun {
     String image = disk.name() + "@" + FIRST;
     String copy = image + ".copy";
     try (NbdClient client = engine.connect(image)) {
-      SparseCopy.copy(client, disk.sizeBytes(), directory.path().resolve(copy));
+      SparseCopy.copy(client::read, disk.sizeBytes(), directory.path().resolve(copy));
     }
     story.command("e2fsck", "-fn", copy);
     var words = List.of(e2fsck.get().toString(), "-fn", copy);

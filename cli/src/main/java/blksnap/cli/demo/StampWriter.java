@@ -2,6 +2,7 @@ package blksnap.cli.demo;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.nbdclient.NbdClient;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.Optional;
