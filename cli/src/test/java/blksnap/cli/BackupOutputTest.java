@@ -78,7 +78,7 @@ final class BackupOutputTest {
         .contains("--jobs takes 1 to 64, not 0");
     assertThat(run("backup", "vm1", "--to", "b", "--format", "vhd").code()).isEqualTo(2);
     assertThat(run("backup", "vm1", "--to", "gopher://b").err())
-        .contains("there is no module for backups in gopher:// (ENOTSUP)");
+        .contains("backups are kept in directories, and gopher://b is none (ENOTSUP)");
     assertThat(directory.resolve("b")).doesNotExist();
   }
 }

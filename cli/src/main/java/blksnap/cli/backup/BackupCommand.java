@@ -55,8 +55,7 @@ public final class BackupCommand implements Callable<Integer> {
       names = "--to",
       required = true,
       paramLabel = Labels.DIRECTORY,
-      description =
-          "Where the backups are: a directory, made if it is not there, or s3://BUCKET/PREFIX.")
+      description = "Where the backups are: a directory, made if it is not there.")
   String to = "";
 
   @Option(names = "--full", description = "Begin a new chain.")

@@ -1,7 +1,6 @@
 package blksnap.cli.backup;
 
 import blksnap.backup.BackupStore;
-import blksnap.backup.BackupStores;
 import blksnap.backup.DevicePoints;
 import blksnap.backup.DirectoryStore;
 import blksnap.backup.Manifest;
@@ -12,13 +11,12 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ServiceLoader;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Finds what words on a command line mean: places of backups, and points in them. */
 final class Stores {
-  private static final Pattern SCHEME = Pattern.compile("([a-z][a-z0-9]+)://.+");
+  private static final Pattern SCHEME = Pattern.compile("[a-z][a-z0-9+]+://.*");
   private static final Pattern POINT_FILE =
       Pattern.compile("(\\d{8}T\\d{6}Z(?:-\\d+)?)(?:\\.(?:json|qcow2|raw))?");
 
@@ -32,20 +30,17 @@ final class Stores {
     }
   }
 
-  /** Opens a directory, or another place by its URI. */
-  static BackupStore open(String place, Environment environment) throws IOException {
-    Matcher uri = SCHEME.matcher(place);
-    if (!uri.matches()) {
-      return new DirectoryStore(environment.absolute(Path.of(place)).normalize());
+  /**
+   * Opens a directory.
+   *
+   * @throws BlkSnapException {@code ENOTSUP} when it is the URI of something else
+   */
+  static BackupStore open(String place, Environment environment) throws BlkSnapException {
+    if (SCHEME.matcher(place).matches()) {
+      throw new BlkSnapException(
+          Errno.ENOTSUP, "backups are kept in directories, and " + place + " is none");
     }
-    for (BackupStores provider : ServiceLoader.load(BackupStores.class)) {
-      if (provider.scheme().equals(uri.group(1))) {
-        return provider.open(place, environment.variables());
-      }
-    }
-    throw new BlkSnapException(
-            Errno.ENOTSUP, "there is no module for backups in " + uri.group(1) + "://")
-        .withHint("a directory will do; README tells how modules are installed");
+    return new DirectoryStore(environment.absolute(Path.of(place)).normalize());
   }
 
   /**
@@ -54,9 +49,7 @@ final class Stores {
    */
   static Chosen choose(String text, Environment environment) throws IOException {
     String path = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
-    if (!SCHEME.matcher(path).matches()) {
-      path = environment.absolute(Path.of(path)).normalize().toString();
-    }
+    path = environment.absolute(Path.of(path)).normalize().toString();
     int slash = path.lastIndexOf('/');
     Matcher last = POINT_FILE.matcher(path.substring(slash + 1));
     String name = last.matches() ? last.group(1) : "";
@@ -86,8 +79,7 @@ final class Stores {
   /** Whether a path is a device's place rather than a place of several. */
   static boolean isPoint(String text, Environment environment) {
     Path path = environment.absolute(Path.of(text));
-    return !SCHEME.matcher(text).matches()
-        && (POINT_FILE.matcher(String.valueOf(path.getFileName())).matches()
-            || Files.isRegularFile(path));
+    return POINT_FILE.matcher(String.valueOf(path.getFileName())).matches()
+        || Files.isRegularFile(path);
   }
 }
