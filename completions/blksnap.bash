@@ -22,13 +22,13 @@ _blksnap_options() {
     'cbt show') reply=(--since --svg) ;;
     'demo') reply=(--disk --keep --size) ;;
     'dmesg') reply=(--decode --follow --level -l -w -x) ;;
-    'load') reply=(--config --foreground --tcp) ;;
+    'load') reply=(--config --foreground --listen --tcp --tls --tls-allow --tls-certificates) ;;
     'prune') reply=(--device --dry-run --jobs --keep-daily --keep-last --keep-monthly --keep-weekly --limit-rate) ;;
     'resize') reply=(--force --reconnect -f) ;;
     'restore') reply=(--force --in-place --jobs --limit-rate --to) ;;
     'shell') reply=(--keep-going) ;;
     'snapshot append-storage') reply=(--range) ;;
-    'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --name --on-full --post --pre --storage --take) ;;
+    'snapshot create') reply=(--best-effort --durability --freeze --freeze-timeout --limit --limit-iops --limit-rate --name --on-full --post --pre --storage --take) ;;
     'snapshot take') reply=(--best-effort --freeze --freeze-timeout --post --pre) ;;
     'snapshot wait') reply=(--timeout) ;;
     'status') reply=(--count --json --watch -n) ;;
@@ -67,6 +67,10 @@ _blksnap_value() {
     'dmesg -l'|'dmesg --level') kind=words reply=(error warning info debug) ;;
     'load --config') kind=file ;;
     'load --tcp') kind=other ;;
+    'load --listen') kind=other ;;
+    'load --tls') kind=words reply=(OFF ON REQUIRED) ;;
+    'load --tls-certificates') kind=directory ;;
+    'load --tls-allow') kind=other ;;
     'prune --device') kind=device ;;
     'prune --keep-last') kind=other ;;
     'prune --keep-daily') kind=other ;;
@@ -83,6 +87,8 @@ _blksnap_value() {
     'snapshot create --name') kind=other ;;
     'snapshot create --durability') kind=words reply=(none process power) ;;
     'snapshot create --on-full') kind=words reply=(break wait) ;;
+    'snapshot create --limit-iops') kind=other ;;
+    'snapshot create --limit-rate') kind=other ;;
     'snapshot create --freeze') kind=directory ;;
     'snapshot create --pre') kind=other ;;
     'snapshot create --post') kind=other ;;
