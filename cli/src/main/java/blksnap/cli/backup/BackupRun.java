@@ -43,7 +43,7 @@ final class BackupRun {
   private static final int LAST_TAKE = 254;
 
   /** How often what our own clients use is asked to be given back, and how long apart. */
-  private static final int ATTEMPTS = 200;
+  private static final int ATTEMPTS = 2_400;
 
   private static final long ATTEMPT_MILLIS = 25;
 
