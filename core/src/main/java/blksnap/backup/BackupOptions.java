@@ -1,5 +1,6 @@
 package blksnap.backup;
 
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
@@ -35,17 +36,30 @@ public record BackupOptions(boolean full, boolean compressed, boolean raw, Load 
         new Load(
             Math.clamp(Runtime.getRuntime().availableProcessors(), 1, 4),
             OptionalLong.empty(),
-            (_, _, _) -> {},
+            _ -> {},
             () -> false);
   }
 
   /** Hears how far something is; one thread at a time. */
   @FunctionalInterface
   public interface Listener {
-    /**
-     * @param done bytes of the disk
-     * @param total bytes of the disk
-     */
-    void at(String stage, long done, long total);
+    void at(Position position);
   }
+
+  /**
+   * How far something is.
+   *
+   * @param stage what is being done
+   * @param done bytes of the disk that were gone over
+   * @param total bytes of the disk
+   * @param amounts what was done to them so far
+   */
+  public record Position(String stage, long done, long total, List<Amount> amounts) {
+    public Position {
+      amounts = List.copyOf(amounts);
+    }
+  }
+
+  /** So many bytes; the word says what was done to them. */
+  public record Amount(String word, long bytes) {}
 }

@@ -171,7 +171,7 @@ public final class DeviceBackup implements Closeable {
       crew.run(
           "blksnap-backup",
           load.jobs(),
-          () -> load.listener().at("copying " + device, plan.position(), size));
+          () -> load.listener().at(counts.position("copying " + device, plan.position(), size)));
       Manifest.DataFile file = files.complete(counts.stored.get());
       files.publish();
       var manifest =
@@ -255,6 +255,17 @@ public final class DeviceBackup implements Closeable {
     private final AtomicLong read = new AtomicLong();
     private final AtomicLong changed = new AtomicLong();
     private final AtomicLong stored = new AtomicLong();
+
+    BackupOptions.Position position(String stage, long done, long total) {
+      return new BackupOptions.Position(
+          stage,
+          done,
+          total,
+          List.of(
+              new BackupOptions.Amount("read", read.get()),
+              new BackupOptions.Amount("changed", changed.get()),
+              new BackupOptions.Amount("stored", stored.get())));
+    }
   }
 
   /** One thread of the copy, with a connection of its own. */

@@ -197,7 +197,14 @@ public final class Prune {
       crew.run(
           "blksnap-merge",
           load.jobs(),
-          () -> load.listener().at("merging " + point.name(), plan.position(), point.sizeBytes()));
+          () ->
+              load.listener()
+                  .at(
+                      new BackupOptions.Position(
+                          "merging " + point.name(),
+                          plan.position(),
+                          point.sizeBytes(),
+                          List.of(new BackupOptions.Amount("stored", stored.get())))));
     }
     return stored.get();
   }

@@ -256,12 +256,18 @@ public final class Restore {
               () -> new Writer(opener.open(), content, throttle),
               watermark,
               load.cancelled());
-      crew.run(
-          "blksnap-restore",
-          jobs,
-          () ->
-              load.listener().at("restoring " + point.name(), plan.position(), point.sizeBytes()));
+      crew.run("blksnap-restore", jobs, () -> load.listener().at(position(plan.position())));
     }
+  }
+
+  private BackupOptions.Position position(long done) {
+    return new BackupOptions.Position(
+        "restoring " + point.name(),
+        done,
+        point.sizeBytes(),
+        List.of(
+            new BackupOptions.Amount("read", read.get()),
+            new BackupOptions.Amount("written", written.get())));
   }
 
   @FunctionalInterface

@@ -91,11 +91,12 @@ public final class Verification {
           read(
               point.dataFile(),
               gibs(raw),
-              (gib, cursor) -> {
+              (gib, cursor, throttle) -> {
                 long first = (long) gib << Clusters.TABLE_SHIFT;
                 long end =
                     Math.min(Clusters.count(raw.diskBytes()), first + Clusters.TABLE_CLUSTERS);
                 for (long cluster = first; cluster < end; cluster++) {
+                  throttle.take(Clusters.CLUSTER_BYTES);
                   raw.verify(cluster, cursor);
                 }
               });
@@ -124,13 +125,17 @@ public final class Verification {
       }
     }
     Optional<BlkSnapException> wrong =
-        read(layer.file().name(), List.copyOf(gibs), (gib, cursor) -> verify(layer, gib, cursor));
+        read(
+            layer.file().name(),
+            List.copyOf(gibs),
+            (gib, cursor, throttle) -> verify(layer, gib, cursor, throttle));
     files.put(id, wrong);
     return wrong;
   }
 
   /** Every entry of the table has a hash that is right, and every hash an entry. */
-  private static void verify(ChainContent.Layer layer, int gib, Cursor cursor) throws IOException {
+  private static void verify(ChainContent.Layer layer, int gib, Cursor cursor, Throttle throttle)
+      throws IOException {
     Map<Long, HashIndex.Known> open = new LinkedHashMap<>();
     if (!layer.hashes().isEmpty(gib)) {
       layer.hashes().all(gib).forEach(known -> open.put(known.cluster(), known));
@@ -140,6 +145,7 @@ public final class Verification {
     for (long cluster = first; cluster < first + Clusters.TABLE_CLUSTERS; cluster++) {
       layer.file().lookup(cluster, cursor.entry);
       if ((cursor.entry.data() | cursor.entry.zero()) != 0) {
+        throttle.take((long) Integer.bitCount(cursor.entry.data()) << Clusters.SUB_SHIFT);
         layer.read(cluster, cursor.entry.data(), target, cursor);
         open.remove(cluster);
       }
@@ -155,7 +161,7 @@ public final class Verification {
 
   @FunctionalInterface
   private interface GibCheck {
-    void check(int gib, Cursor cursor) throws IOException;
+    void check(int gib, Cursor cursor, Throttle throttle) throws IOException;
   }
 
   /** One GiB of the disk. */
@@ -184,9 +190,11 @@ public final class Verification {
           () ->
               load.listener()
                   .at(
-                      "verifying " + file,
-                      done.get() << Clusters.TABLE_BYTES_SHIFT,
-                      (long) gibs.size() << Clusters.TABLE_BYTES_SHIFT));
+                      new BackupOptions.Position(
+                          "verifying " + file,
+                          done.get() << Clusters.TABLE_BYTES_SHIFT,
+                          (long) gibs.size() << Clusters.TABLE_BYTES_SHIFT,
+                          List.of())));
       return Optional.empty();
     } catch (BlkSnapException e) {
       if (e.errno() == Errno.EBADMSG || e.errno() == Errno.EIO) {
@@ -210,8 +218,7 @@ public final class Verification {
 
     @Override
     public void work(Gib part) throws IOException {
-      throttle.take(1L << Clusters.TABLE_BYTES_SHIFT);
-      check.check(part.number, cursor);
+      check.check(part.number, cursor, throttle);
       done.incrementAndGet();
     }
 
@@ -247,7 +254,11 @@ public final class Verification {
       crew.run(
           "blksnap-compare",
           load.jobs(),
-          () -> load.listener().at("comparing " + point.name(), plan.position(), size));
+          () ->
+              load.listener()
+                  .at(
+                      new BackupOptions.Position(
+                          "comparing " + point.name(), plan.position(), size, List.of())));
     }
     long first = differs.get();
     return first == Long.MAX_VALUE ? Optional.empty() : Optional.of(first);

@@ -12,6 +12,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
@@ -34,7 +36,7 @@ class RestoreTest {
         points,
         points.find(point),
         new Restore.Way(inPlace, force),
-        new BackupOptions.Load(2, OptionalLong.empty(), (_, _, _) -> {}, cancelled));
+        new BackupOptions.Load(2, OptionalLong.empty(), _ -> {}, cancelled));
   }
 
   private BackupWorld twoPoints(long bytes) throws IOException {
@@ -98,6 +100,31 @@ class RestoreTest {
     assertThat(done.resumedAt()).isGreaterThanOrEqualTo(GIB);
     assertThat(world.model(name).mismatch(file)).isEqualTo(-1);
     assertThat(file.resolveSibling(file.getFileName() + Restore.UNFINISHED)).doesNotExist();
+  }
+
+  @Test
+  void tellsHowManyBytesItReadAndWrote() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    List<BackupOptions.Position> told = new ArrayList<>();
+    var load = new BackupOptions.Load(2, OptionalLong.empty(), told::add, () -> false);
+    Manifest point = world.backup(new BackupOptions(true, false, false, load), false);
+    BackupOptions.Position last = told.getLast();
+    assertThat(last.total()).isEqualTo(16 * MIB);
+    assertThat(last.amounts())
+        .containsExactly(
+            new BackupOptions.Amount("read", point.readBytes()),
+            new BackupOptions.Amount("changed", point.changedBytes()),
+            new BackupOptions.Amount("stored", point.file().storedBytes()));
+
+    DevicePoints points = world.points();
+    var way = new Restore.Way(false, false);
+    Restore.Done done =
+        new Restore(points, points.find(point.name()), way, load).to(world.newFile());
+    assertThat(told.getLast().amounts())
+        .containsExactly(
+            new BackupOptions.Amount("read", done.readBytes()),
+            new BackupOptions.Amount("written", done.writtenBytes()));
+    assertThat(done.writtenBytes()).isPositive();
   }
 
   @Test

@@ -108,12 +108,16 @@ public final class BackupCommand implements Callable<Integer> {
     }
     context.useOwnEngineIfNoneIsLoaded();
     BackupRun.Made made = run();
-    new BackupOutput(context, json ? OutputFormat.JSON : context.format()).made(made);
+    new BackupOutput(context, form()).made(made);
     return ExitCodes.DONE;
   }
 
+  private OutputFormat form() {
+    return json ? OutputFormat.JSON : context.format();
+  }
+
   private BackupRun.Made run() throws IOException, InterruptedException {
-    try (Progress progress = context.progress();
+    try (Progress progress = context.progress(form());
         Cancellation cancellation = Cancellation.onSignal();
         BackupStore store = Stores.open(to, context.environment())) {
       var options =

@@ -4,8 +4,10 @@ import blksnap.backup.BackupOptions;
 import blksnap.cli.command.ByteSize;
 import blksnap.cli.command.Labels;
 import blksnap.cli.live.Progress;
+import java.util.LinkedHashMap;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.SequencedMap;
 import java.util.function.BooleanSupplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -41,7 +43,13 @@ final class LoadOptions {
     return new BackupOptions.Load(
         threads,
         limitRate.map(rate -> OptionalLong.of(rate.bytes())).orElse(OptionalLong.empty()),
-        (stage, done, total) -> progress.tell(stage + ", bytes", done, total),
+        at -> tell(progress, at),
         cancelled);
+  }
+
+  private static void tell(Progress progress, BackupOptions.Position at) {
+    SequencedMap<String, Long> amounts = new LinkedHashMap<>();
+    at.amounts().forEach(amount -> amounts.put(amount.word(), amount.bytes()));
+    progress.tell(at.stage() + ", bytes", at.done(), at.total(), amounts);
   }
 }

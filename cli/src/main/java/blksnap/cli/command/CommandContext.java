@@ -178,7 +178,11 @@ public final class CommandContext implements Closeable {
 
   /** Tells whoever waits how far the command is: on stderr, so that the output stays whole. */
   public Progress progress() {
-    if (format() == OutputFormat.JSON) {
+    return progress(format());
+  }
+
+  public Progress progress(OutputFormat wanted) {
+    if (wanted == OutputFormat.JSON) {
       return new ProgressLines(err, System::nanoTime);
     }
     return environment.terminalErr() && isCapable()

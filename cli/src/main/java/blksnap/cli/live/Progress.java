@@ -2,6 +2,7 @@ package blksnap.cli.live;
 
 import blksnap.ctrl.CtrlProgress;
 import java.io.Closeable;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 
@@ -20,7 +21,7 @@ public abstract class Progress implements Consumer<CtrlProgress>, Closeable {
   public static final Progress SILENT =
       new Progress() {
         @Override
-        public void accept(CtrlProgress progress) {}
+        void show(CtrlProgress progress, Map<String, Long> amounts) {}
 
         @Override
         public void close() {}
@@ -37,8 +38,22 @@ public abstract class Progress implements Consumer<CtrlProgress>, Closeable {
   }
 
   public void tell(String stage, long done, long total) {
-    accept(new CtrlProgress(stage, done, OptionalLong.of(Math.max(done, total))));
+    tell(stage, done, total, Map.of());
   }
+
+  /**
+   * @param amounts bytes that something was done to so far, by a word for it, in order
+   */
+  public void tell(String stage, long done, long total, Map<String, Long> amounts) {
+    show(new CtrlProgress(stage, done, OptionalLong.of(Math.max(done, total))), amounts);
+  }
+
+  @Override
+  public void accept(CtrlProgress progress) {
+    show(progress, Map.of());
+  }
+
+  abstract void show(CtrlProgress progress, Map<String, Long> amounts);
 
   /** Leaves no trace of a bar. */
   @Override

@@ -5,13 +5,14 @@ import blksnap.cli.output.Printable;
 import blksnap.ctrl.CtrlProgress;
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 
 /**
- * Progress for people: stage, bar, part, rate and remaining time in one line of a terminal, which
- * is drawn over itself and is empty at the end.
+ * Progress for people: stage, bar, part, rate, remaining time and amounts in one line of a
+ * terminal, which is drawn over itself and is empty at the end.
  */
 public final class ProgressBar extends Progress {
   private static final long NANOS_PER_MILLI = 1_000_000;
@@ -49,7 +50,7 @@ public final class ProgressBar extends Progress {
   }
 
   @Override
-  public void accept(CtrlProgress progress) {
+  void show(CtrlProgress progress, Map<String, Long> amounts) {
     long now = nanoClock.getAsLong();
     if (!progress.stage().equals(stage) || progress.done() < stageDone) {
       stage = progress.stage();
@@ -60,7 +61,10 @@ public final class ProgressBar extends Progress {
       return;
     }
     dueNanos = now + INTERVAL_MILLIS * NANOS_PER_MILLI;
-    String line = line(progress, now);
+    var all = new StringBuilder(line(progress, now));
+    amounts.forEach(
+        (word, bytes) -> all.append("  ").append(HumanSize.of(bytes)).append(' ').append(word));
+    String line = all.toString();
     int room = Math.max(1, columns.getAsInt() - 1);
     out.print(BACK_AND_CLEAR + line.substring(0, Math.min(line.length(), room)));
     out.flush();

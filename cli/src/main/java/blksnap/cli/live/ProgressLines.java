@@ -3,9 +3,13 @@ package blksnap.cli.live;
 import blksnap.ctrl.CtrlProgress;
 import com.google.gson.JsonObject;
 import java.io.PrintWriter;
+import java.util.Map;
 import java.util.function.LongSupplier;
 
-/** Progress for programs: {@code {"progress":{"stage":"...","done":3,"total":10}}} on a line. */
+/**
+ * Progress for programs: {@code {"progress":{"stage":"...","done":3,"total":10}}} on a line, and
+ * behind the total the bytes that were read, stored and so on where that is known.
+ */
 public final class ProgressLines extends Progress {
   private static final long NANOS_PER_MILLI = 1_000_000;
 
@@ -23,7 +27,7 @@ public final class ProgressLines extends Progress {
   }
 
   @Override
-  public void accept(CtrlProgress progress) {
+  void show(CtrlProgress progress, Map<String, Long> amounts) {
     long now = nanoClock.getAsLong();
     if (now - dueNanos < 0) {
       return;
@@ -35,6 +39,7 @@ public final class ProgressLines extends Progress {
     if (progress.total().isPresent()) {
       inner.addProperty("total", progress.total().getAsLong());
     }
+    amounts.forEach(inner::addProperty);
     var line = new JsonObject();
     line.add("progress", inner);
     out.println(line);

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.ctrl.CtrlProgress;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.LinkedHashMap;
 import java.util.OptionalLong;
+import java.util.SequencedMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -46,6 +48,26 @@ final class ProgressTest {
       bar.accept(new CtrlProgress("waiting", 0, OptionalLong.empty()));
     }
     assertThat(text.toString()).isEqualTo(CLEAR + "waiting  5 " + CLEAR);
+  }
+
+  @Test
+  void saysWhatWasDoneToHowManyBytes() {
+    SequencedMap<String, Long> amounts = new LinkedHashMap<>();
+    amounts.put("read", 3L << 20);
+    amounts.put("stored", 4096L);
+    try (Progress bar = bar(120)) {
+      pass(2_000);
+      bar.tell("copying, bytes", 5 << 20, 10 << 20, amounts);
+    }
+    assertThat(text.toString()).contains(" 50 %  3M read  4K stored" + CLEAR);
+    text.getBuffer().setLength(0);
+    Progress lines = new ProgressLines(new PrintWriter(text), nanos::get);
+    pass(1_000);
+    lines.tell("copying", 5, 10, amounts);
+    assertThat(text.toString())
+        .isEqualTo(
+            "{\"progress\":{\"stage\":\"copying\",\"done\":5,\"total\":10,"
+                + "\"read\":3145728,\"stored\":4096}}\n");
   }
 
   @Test
