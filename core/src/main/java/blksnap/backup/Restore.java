@@ -16,7 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -140,22 +140,24 @@ public final class Restore {
 
   private Done toFile(Path path, PointContent content) throws IOException {
     Path record = path.resolveSibling(path.getFileName() + UNFINISHED);
-    Optional<Long> begun = Files.exists(path) ? begun(record) : Optional.empty();
-    boolean present = Files.exists(path) && begun.isEmpty();
-    if (present && !way.force && !way.inPlace) {
-      throw new BlkSnapException(Errno.EEXIST, path + " is there already")
-          .withHint("--in-place writes only what differs, --force all of it");
-    }
-    if (!present && begun.isEmpty()) {
-      write(record, 0);
-    }
     try (NativeFile file =
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE))) {
       if (!way.force && !file.tryLockExclusive()) {
         throw new BlkSnapException(Errno.EBUSY, path + " is in use by another process");
       }
-      prepare(file, present);
-      long from = begun.orElse(0L);
+      OptionalLong begun = begun(record, file);
+      boolean present = begun.isEmpty() && file.stat().sizeBytes() > 0;
+      if (present && !way.force && !way.inPlace) {
+        throw new BlkSnapException(Errno.EEXIST, path + " is there already")
+            .withHint("--in-place writes only what differs, --force all of it");
+      }
+      prepare(file, present, begun);
+      if (present) {
+        remove(record); // of another restore, whose work ends here
+      } else if (begun.isEmpty()) {
+        write(record, file, 0);
+      }
+      long from = begun.orElse(0);
       boolean clean = present ? !way.inPlace : from == 0;
       var checkpoint = new Checkpoint(file, record, from, present);
       run(
@@ -167,17 +169,21 @@ public final class Restore {
           checkpoint::doneBelow);
       file.sync();
       Directories.syncEntry(path);
-      if (!present) {
-        Files.deleteIfExists(record);
-        Directories.syncEntry(record);
-      }
+      remove(record);
       return new Done(point.sizeBytes(), read.get(), written.get(), from);
     }
   }
 
-  private void prepare(NativeFile file, boolean present) throws BlkSnapException {
+  private static void remove(Path record) throws IOException {
+    if (Files.deleteIfExists(record)) {
+      Directories.syncEntry(record);
+    }
+  }
+
+  private void prepare(NativeFile file, boolean present, OptionalLong begun)
+      throws BlkSnapException {
     long size = file.stat().sizeBytes();
-    if (present && !way.inPlace) {
+    if (present ? !way.inPlace : begun.orElse(0) == 0) {
       file.truncate(0);
     } else if (size > point.sizeBytes() && !way.force) {
       throw new BlkSnapException(
@@ -188,27 +194,30 @@ public final class Restore {
     file.truncate(point.sizeBytes());
   }
 
-  /** How far a restore of this very point into the file beside the record is, if one was begun. */
-  private Optional<Long> begun(Path record) throws IOException {
+  /** How far a restore of this very point into this very file is, if one was begun. */
+  private OptionalLong begun(Path record, NativeFile file) throws IOException {
     try {
       Fields fields = StateFile.read(record);
       boolean same =
-          fields.uuid("point").equals(point.id()) && fields.uuid("file").equals(point.file().id());
-      return same ? Optional.of(fields.number("done")) : Optional.empty();
+          fields.uuid("point").equals(point.id())
+              && fields.uuid("file").equals(point.file().id())
+              && fields.number("inode") == file.stat().inode();
+      return same ? OptionalLong.of(fields.number("done")) : OptionalLong.empty();
     } catch (BlkSnapException e) {
       if (e.errno() == Errno.ENOENT) {
-        return Optional.empty();
+        return OptionalLong.empty();
       }
       throw e;
     }
   }
 
-  private void write(Path record, long done) throws IOException {
+  private void write(Path record, NativeFile file, long done) throws IOException {
     StateFile.write(
         record,
         new Fields()
             .put("point", point.id().toString())
             .put("file", point.file().id().toString())
+            .put("inode", file.stat().inode())
             .put("done", done));
   }
 
@@ -230,7 +239,7 @@ public final class Restore {
       long done = Math.min(cluster << Clusters.CLUSTER_SHIFT, point.sizeBytes());
       if (!off && done - last >= CHECKPOINT_BYTES) {
         file.dataSync();
-        write(record, done);
+        write(record, file, done);
         last = done;
       }
     }

@@ -103,6 +103,32 @@ class RestoreTest {
   }
 
   @Test
+  void whatWasBegunIsNotTakenForWhatIsThereNow() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    String first = world.points().all().getFirst().name();
+    String second = world.points().all().getLast().name();
+    Path file = world.newFile();
+    var asked = new AtomicInteger();
+    refused(
+        Errno.ECANCELED,
+        () -> restore(world, first, false, false, () -> asked.incrementAndGet() > 4).to(file));
+    Path record = file.resolveSibling(file.getFileName() + Restore.UNFINISHED);
+    assertThat(record).exists();
+
+    // Another file of that name is somebody's.
+    Path other = Files.write(world.newFile(), Bytes.repeated('x', 16 * MIB));
+    Files.move(other, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    refused(Errno.EEXIST, () -> restore(world, first, false, false, () -> false).to(file));
+    assertThat(file).hasBinaryContent(Bytes.repeated('x', 16 * MIB));
+
+    // Nor does the record of one restore outlive another one.
+    restore(world, second, false, true, () -> false).to(file);
+    assertThat(world.model(second).mismatch(file)).isEqualTo(-1);
+    assertThat(record).doesNotExist();
+    refused(Errno.EEXIST, () -> restore(world, first, false, false, () -> false).to(file));
+  }
+
+  @Test
   void tellsHowManyBytesItReadAndWrote() throws IOException {
     BackupWorld world = twoPoints(16 * MIB);
     List<BackupOptions.Position> told = new ArrayList<>();
