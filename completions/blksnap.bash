@@ -16,7 +16,7 @@ _blksnap_options() {
     case "$1" in
     '') reply=(--version -V) ;;
     'attach') reply=(--cache --name --read-only) ;;
-    'backup') reply=(--best-effort --compress --format --freeze --freeze-timeout --full --jobs --json --limit-rate --post --pre --storage --storage-limit --to) ;;
+    'backup') reply=(--best-effort --compress --compression --format --freeze --freeze-timeout --full --jobs --json --limit-rate --post --pre --storage --storage-limit --to) ;;
     'backups open') reply=(--socket) ;;
     'cbt map') reply=(--raw --since --until) ;;
     'cbt show') reply=(--since --svg) ;;
@@ -47,6 +47,7 @@ _blksnap_value() {
     'attach --name') kind=other ;;
     'attach --cache') kind=words reply=(writeback direct) ;;
     'backup --to') kind=directory ;;
+    'backup --compression') kind=words reply=(none deflate zstd) ;;
     'backup --format') kind=words reply=(qcow2 raw) ;;
     'backup --storage') kind=file ;;
     'backup --storage-limit') kind=other ;;

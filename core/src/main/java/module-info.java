@@ -5,6 +5,7 @@ module blksnap.core {
   requires static transitive org.jspecify;
   requires static com.google.errorprone.annotations;
   requires com.google.gson;
+  requires static com.github.luben.zstd_jni; // for backups that are compressed so
   requires jdk.net;
 
   exports blksnap.backup;

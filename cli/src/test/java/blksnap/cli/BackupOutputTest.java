@@ -73,7 +73,9 @@ final class BackupOutputTest {
   @Test
   void wordsThatContradictEachOtherAreRefused() {
     assertThat(run("backup", "vm1", "--to", "b", "--compress", "--format", "raw").err())
-        .contains("--compress does not go with --format raw");
+        .contains("a compression does not go with --format raw");
+    assertThat(run("backup", "vm1", "--to", "b", "--compression", "lzma").err())
+        .contains("'lzma' is no compression: write none, deflate or zstd");
     assertThat(run("backup", "vm1", "--to", "b", "--jobs", "0").err())
         .contains("--jobs takes 1 to 64, not 0");
     assertThat(run("backup", "vm1", "--to", "b", "--format", "vhd").code()).isEqualTo(2);

@@ -1,5 +1,6 @@
 package blksnap.backup;
 
+import blksnap.qcow2.Compression;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
@@ -8,11 +9,11 @@ import java.util.function.BooleanSupplier;
  * How a backup is made.
  *
  * @param full begin a new chain
- * @param compressed by deflate, where that saves something
+ * @param compression where that saves something
  * @param raw one plain file, without a chain
  * @param load how much of the machine it may take
  */
-public record BackupOptions(boolean full, boolean compressed, boolean raw, Load load) {
+public record BackupOptions(boolean full, Compression compression, boolean raw, Load load) {
   /**
    * How much of the machine something may take, and who hears of it.
    *

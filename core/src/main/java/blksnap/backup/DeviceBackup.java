@@ -157,7 +157,7 @@ public final class DeviceBackup implements Closeable {
       var form =
           new FileSink.Form(
               options.raw() ? Manifest.DataFormat.RAW : Manifest.DataFormat.QCOW2,
-              options.compressed());
+              options.compression());
       FileSink files = FileSink.begin(store, device, name, parent.map(Manifest::name), form, size);
       sink = Optional.of(files);
       var counts = new Counts();
@@ -165,7 +165,7 @@ public final class DeviceBackup implements Closeable {
       var crew =
           new Crew<>(
               plan,
-              () -> new Copier(NbdClient.connect(image.export), files, counts, throttle),
+              () -> hire(image.export, files.putter(), counts, throttle),
               files::finishBelow,
               load.cancelled());
       crew.run(
@@ -184,7 +184,7 @@ public final class DeviceBackup implements Closeable {
               points.latest().map(Manifest::sequence).orElse(0L) + 1,
               parent.isPresent() ? Manifest.Kind.INCREMENT : Manifest.Kind.FULL,
               form.format(),
-              options.compressed(),
+              options.compression(),
               size,
               image.generation,
               image.number,
@@ -197,6 +197,16 @@ public final class DeviceBackup implements Closeable {
               List.of(file));
       made = Optional.of(manifest);
       return manifest;
+    }
+  }
+
+  private Copier hire(NbdAddress export, FileSink.Putter putter, Counts counts, Throttle throttle)
+      throws IOException {
+    try {
+      return new Copier(NbdClient.connect(export), putter, counts, throttle);
+    } catch (IOException | RuntimeException e) {
+      putter.close();
+      throw e;
     }
   }
 
@@ -278,10 +288,10 @@ public final class DeviceBackup implements Closeable {
     private final Cursor cursor = new Cursor();
     private final ByteBuffer before = ByteBuffer.allocateDirect(Clusters.CLUSTER_BYTES);
 
-    Copier(NbdClient export, FileSink files, Counts counts, Throttle throttle) {
+    Copier(NbdClient export, FileSink.Putter putter, Counts counts, Throttle throttle) {
       this.export = export;
       this.reader = new DiskReader(export);
-      this.putter = files.putter();
+      this.putter = putter;
       this.counts = counts;
       this.throttle = throttle;
     }

@@ -1,8 +1,11 @@
 package blksnap.backup;
 
+import blksnap.error.BlkSnapException;
 import blksnap.linux.NativeFile;
 import blksnap.qcow2.Clusters;
+import blksnap.qcow2.Compression;
 import blksnap.qcow2.LocalFile;
+import blksnap.qcow2.Packer;
 import blksnap.qcow2.Qcow2Chain;
 import blksnap.qcow2.Qcow2Writer;
 import java.io.Closeable;
@@ -12,7 +15,6 @@ import java.security.MessageDigest;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.zip.Deflater;
 
 /**
  * Writes the data file and the hashes of a point. Clusters come from many threads, each once.
@@ -24,7 +26,7 @@ final class FileSink implements Closeable {
 
   private final UUID id = UUID.randomUUID();
   private final Optional<String> parent;
-  private final boolean compressed;
+  private final Compression compression;
   private final long diskBytes;
   private final BackupStore.Draft data;
   private final BackupStore.Draft hashes;
@@ -45,7 +47,7 @@ final class FileSink implements Closeable {
     this.data = data;
     this.hashes = store.draft(device, PointNames.hashes(point, id));
     this.parent = parent;
-    this.compressed = form.compressed;
+    this.compression = form.compression;
     this.diskBytes = diskBytes;
     this.hashWriter = new HashWriter(hashes.file(), diskBytes, id);
     this.qcow2 =
@@ -53,11 +55,15 @@ final class FileSink implements Closeable {
             ? Optional.empty()
             : Optional.of(
                 new Qcow2Writer(
-                    data.file(), id, parent.map(name -> name + PointNames.QCOW2), diskBytes));
+                    data.file(),
+                    id,
+                    parent.map(name -> name + PointNames.QCOW2),
+                    form.compression,
+                    diskBytes));
   }
 
   /** How a data file is written. */
-  record Form(Manifest.DataFormat format, boolean compressed) {}
+  record Form(Manifest.DataFormat format, Compression compression) {}
 
   static FileSink begin(
       BackupStore store,
@@ -82,8 +88,8 @@ final class FileSink implements Closeable {
   }
 
   /** For one thread. */
-  Putter putter() {
-    return new Putter();
+  Putter putter() throws BlkSnapException {
+    return new Putter(compression.packer());
   }
 
   /** Nothing before this cluster will be put any more. */
@@ -120,10 +126,13 @@ final class FileSink implements Closeable {
   /** What one thread puts clusters with. */
   final class Putter implements Closeable {
     private final MessageDigest digest = HashFile.sha256();
-    private final Optional<Deflater> deflater =
-        compressed ? Optional.of(new Deflater(Deflater.BEST_SPEED, true)) : Optional.empty();
+    private final Packer packer;
     private final ByteBuffer packed =
-        ByteBuffer.allocateDirect(compressed ? Clusters.CLUSTER_BYTES : 0);
+        ByteBuffer.allocateDirect(compression == Compression.NONE ? 0 : Clusters.CLUSTER_BYTES);
+
+    private Putter(Packer packer) {
+      this.packer = packer;
+    }
 
     /**
      * Puts clusters.
@@ -139,7 +148,7 @@ final class FileSink implements Closeable {
       int run = 0;
       for (int i = 0; i < batch.count; i++) {
         ByteBuffer cluster = content.slice(i << Clusters.CLUSTER_SHIFT, Clusters.CLUSTER_BYTES);
-        int saved = deflater.isPresent() ? compress(batch, i, cluster) : 0;
+        int saved = compression == Compression.NONE ? 0 : compress(batch, i, cluster);
         if (saved > 0) {
           stored += saved;
           continue;
@@ -220,16 +229,9 @@ final class FileSink implements Closeable {
         return 0;
       }
       Qcow2Chain.zero(cluster, ~data);
-      Deflater coder = deflater.orElseThrow();
-      coder.reset();
-      coder.setInput(cluster.duplicate());
-      coder.finish();
-      packed.clear().limit(most);
-      coder.deflate(packed);
-      if (!coder.finished()) {
+      if (!packer.pack(cluster, packed, most)) {
         return 0;
       }
-      packed.flip();
       int length = packed.remaining();
       hash(batch.clusters[index], Clusters.ALL, 0, cluster);
       qcow2.get().putCompressed(batch.clusters[index], packed);
@@ -238,7 +240,7 @@ final class FileSink implements Closeable {
 
     @Override
     public void close() {
-      deflater.ifPresent(Deflater::end);
+      packer.close();
     }
   }
 }

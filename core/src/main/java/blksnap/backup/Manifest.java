@@ -2,6 +2,7 @@ package blksnap.backup;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.qcow2.Compression;
 import blksnap.state.Fields;
 import blksnap.state.SealedJson;
 import java.time.DateTimeException;
@@ -35,7 +36,7 @@ public record Manifest(
     long sequence,
     Kind kind,
     DataFormat format,
-    boolean compressed,
+    Compression compression,
     long sizeBytes,
     Optional<UUID> generation,
     int number,
@@ -117,7 +118,7 @@ public record Manifest(
         sequence,
         full ? Kind.FULL : Kind.INCREMENT,
         format,
-        compressed,
+        compression,
         sizeBytes,
         generation,
         number,
@@ -143,7 +144,7 @@ public record Manifest(
             .put("sequence", sequence)
             .put("kind", word(kind))
             .put("format", word(format))
-            .put("compressed", compressed)
+            .put("compression", word(compression))
             .put("size", sizeBytes);
     generation.ifPresent(value -> fields.put("generation", value.toString()));
     fields
@@ -203,7 +204,7 @@ public record Manifest(
           fields.number("sequence"),
           fields.word("kind", Kind.class),
           fields.word("format", DataFormat.class),
-          fields.flag("compressed"),
+          fields.word("compression", Compression.class),
           positive(fields.number("size"), file),
           fields.has("generation") ? Optional.of(fields.uuid("generation")) : Optional.empty(),
           fields.smallNumber("number"),

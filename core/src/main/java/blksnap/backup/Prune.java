@@ -168,7 +168,7 @@ public final class Prune {
     }
     Optional<String> parent =
         upper < chain.size() ? Optional.of(chain.get(upper).name()) : Optional.empty();
-    var form = new FileSink.Form(Manifest.DataFormat.QCOW2, point.compressed());
+    var form = new FileSink.Form(Manifest.DataFormat.QCOW2, point.compression());
     try (ChainContent all = points.openChain(point);
         FileSink sink =
             FileSink.begin(store, device, point.name(), parent, form, point.sizeBytes())) {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.jspecify.annotations.Nullable;
 
 /** Decompresses clusters, and remembers the last one. One thread at a time. */
 public final class Inflation implements Closeable {
@@ -15,12 +16,16 @@ public final class Inflation implements Closeable {
   private String lastFile = "";
   private long lastOffset;
 
+  /** Made when it is needed: few images are compressed so. */
+  private @Nullable ZstdUnpacker zstd;
+
   public Inflation() {
     this.inflater = new Inflater(true);
   }
 
   /** The content of the cluster whose compressed bytes begin at {@code offset}. */
-  ByteBuffer inflate(ByteFile file, long offset, int mostBytes) throws IOException {
+  ByteBuffer unpack(ByteFile file, Compression compression, long offset, int mostBytes)
+      throws IOException {
     if (offset == lastOffset && file.name().equals(lastFile)) {
       return cluster;
     }
@@ -30,17 +35,11 @@ public final class Inflation implements Closeable {
     lastOffset = 0;
     packed.clear().limit(mostBytes);
     file.read(offset, packed);
+    packed.flip();
     cluster.clear();
-    inflater.reset();
-    inflater.setInput(packed.flip());
-    try {
-      while (cluster.hasRemaining() && !inflater.finished()) {
-        if (inflater.inflate(cluster) == 0) {
-          break; // it needs more, or a dictionary
-        }
-      }
-    } catch (DataFormatException e) {
-      throw damaged(file, offset, e);
+    @Nullable Exception wrong = compression == Compression.ZSTD ? unzstd() : inflate();
+    if (wrong != null) {
+      throw damaged(file, offset, wrong);
     }
     if (cluster.hasRemaining()) {
       throw damaged(file, offset, null);
@@ -50,8 +49,31 @@ public final class Inflation implements Closeable {
     return cluster.rewind();
   }
 
-  private static BlkSnapException damaged(
-      ByteFile file, long offset, @org.jspecify.annotations.Nullable Throwable cause) {
+  private @Nullable Exception inflate() {
+    inflater.reset();
+    inflater.setInput(packed);
+    try {
+      while (cluster.hasRemaining() && !inflater.finished()) {
+        if (inflater.inflate(cluster) == 0) {
+          break; // it needs more, or a dictionary
+        }
+      }
+      return null;
+    } catch (DataFormatException e) {
+      return e;
+    }
+  }
+
+  private @Nullable Exception unzstd() throws BlkSnapException {
+    @Nullable ZstdUnpacker unpacker = zstd;
+    if (unpacker == null) {
+      unpacker = ZstdUnpacker.open();
+      zstd = unpacker;
+    }
+    return unpacker.unpack(packed, cluster);
+  }
+
+  private static BlkSnapException damaged(ByteFile file, long offset, @Nullable Throwable cause) {
     return new BlkSnapException(
         blksnap.error.Errno.EBADMSG,
         file.name() + " has a compressed cluster at " + offset + " that cannot be decompressed",
@@ -61,5 +83,8 @@ public final class Inflation implements Closeable {
   @Override
   public void close() {
     inflater.end();
+    if (zstd != null) {
+      zstd.close();
+    }
   }
 }

@@ -172,7 +172,7 @@ public final class Qcow2File implements Closeable {
     @Nullable ByteBuffer whole =
         entry.compressedBytes == 0 || wanted == 0
             ? null
-            : inflation.inflate(file, entry.offset, entry.compressedBytes);
+            : inflation.unpack(file, header.compression(), entry.offset, entry.compressedBytes);
     for (int at = 0; at < Clusters.SUBS; ) {
       int run = Clusters.run(wanted, at);
       if ((wanted >>> at & 1) != 0) {

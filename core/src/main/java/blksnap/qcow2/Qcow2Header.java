@@ -24,11 +24,11 @@ import java.util.UUID;
  *     48      8  offset of the refcount table
  *     56      4  its clusters
  *     60     12  snapshots, 0
- *     72      8  incompatible features: bit 4, extended L2 entries
+ *     72      8  incompatible features: bit 4, extended L2 entries; bit 3, not deflate
  *     80     16  compatible and autoclear features, 0
  *     96      4  refcount order, 4 (16 bits)
  *    100      4  length of the header, 112
- *    104      1  compression, 0 (deflate)
+ *    104      1  compression: 0 deflate, 1 zstd
  *    105      7  zero
  *    112         extensions: u32 type, u32 length, data padded to 8 bytes
  *                0xe2792aca "qcow2", the kind of the backing file, if there is one
@@ -39,10 +39,12 @@ import java.util.UUID;
  *
  * @param id of this file, which nothing but its content has
  * @param backing name of the file below, in the same directory
+ * @param compression of clusters that are compressed
  */
 public record Qcow2Header(
     UUID id,
     Optional<String> backing,
+    Compression compression,
     long diskBytes,
     int l1Entries,
     long l1Offset,
@@ -57,6 +59,8 @@ public record Qcow2Header(
   private static final int VERSION = 3;
   private static final int LENGTH = 112;
   private static final long EXTENDED_L2 = 1 << 4;
+  private static final long OTHER_COMPRESSION = 1 << 3;
+  private static final int COMPRESSION_AT = 104;
   private static final int BACKING_FORMAT = 0xe2792aca;
   private static final int OWN_ID = 0x626b7370;
   private static final int MAX_NAME_BYTES = 1023;
@@ -70,7 +74,8 @@ public record Qcow2Header(
     out.putInt(MAGIC).putInt(VERSION).putLong(0).putInt(0).putInt(Clusters.CLUSTER_SHIFT);
     out.putLong(diskBytes).putInt(0).putInt(l1Entries).putLong(l1Offset);
     out.putLong(refcountTableOffset).putInt(refcountTableClusters).putInt(0).putLong(0);
-    out.putLong(EXTENDED_L2).putLong(0).putLong(0).putInt(REFCOUNT_ORDER).putInt(LENGTH);
+    out.putLong(features(compression)).putLong(0).putLong(0).putInt(REFCOUNT_ORDER).putInt(LENGTH);
+    out.put(COMPRESSION_AT, (byte) compression.type());
     out.position(LENGTH);
     if (backing.isPresent()) {
       out.putInt(BACKING_FORMAT).putInt(5).put("qcow2\0\0\0".getBytes(StandardCharsets.UTF_8));
@@ -101,10 +106,10 @@ public record Qcow2Header(
     if (in.getInt(4) != VERSION
         || in.getInt(20) != Clusters.CLUSTER_SHIFT
         || in.getInt(32) != 0
-        || in.getLong(72) != EXTENDED_L2
+        || in.getLong(72) != features(compression(in))
         || in.getInt(96) != REFCOUNT_ORDER
         || in.getInt(100) != LENGTH
-        || in.get(104) != 0) {
+        || in.get(COMPRESSION_AT) != compression(in).type()) {
       throw bad(file, "is a qcow2 image of another kind than ours");
     }
     if (in.getInt(60) != 0) {
@@ -120,11 +125,21 @@ public record Qcow2Header(
     return new Qcow2Header(
         id(in, file),
         backing(in, file),
+        compression(in),
         diskBytes,
         l1Entries,
         in.getLong(40),
         in.getLong(48),
         in.getInt(56));
+  }
+
+  private static long features(Compression compression) {
+    return EXTENDED_L2 | (compression.type() == 0 ? 0 : OTHER_COMPRESSION);
+  }
+
+  private static Compression compression(ByteBuffer in) {
+    boolean zstd = in.get(COMPRESSION_AT) == Compression.ZSTD.type();
+    return zstd ? Compression.ZSTD : Compression.DEFLATE;
   }
 
   static int l1Entries(long diskBytes) {

@@ -24,6 +24,7 @@ public final class Qcow2Writer {
   private final NativeFile file;
   private final UUID id;
   private final Optional<String> backing;
+  private final Compression compression;
   private final long diskBytes;
 
   /** Guards all below; data is written without it. */
@@ -59,15 +60,18 @@ public final class Qcow2Writer {
   /**
    * @param file empty, open for reading and writing; stays the caller's
    * @param backing name of the file below, in the same directory
+   * @param compression of what is put compressed
    * @param diskBytes a positive multiple of 512
    */
-  public Qcow2Writer(NativeFile file, UUID id, Optional<String> backing, long diskBytes) {
+  public Qcow2Writer(
+      NativeFile file, UUID id, Optional<String> backing, Compression compression, long diskBytes) {
     if (diskBytes <= 0 || diskBytes > Clusters.MAX_DISK_BYTES) {
       throw new IllegalArgumentException("a disk of " + diskBytes + " bytes");
     }
     this.file = file;
     this.id = id;
     this.backing = backing;
+    this.compression = compression;
     this.diskBytes = diskBytes;
     this.host = new HostClusters(file);
     this.l1 = new long[Qcow2Header.l1Entries(diskBytes)];
@@ -170,7 +174,7 @@ public final class Qcow2Writer {
   /**
    * Puts a whole cluster that was compressed.
    *
-   * @param packed raw deflate, direct, shorter than a cluster
+   * @param packed by the image's compression, direct, shorter than a cluster
    */
   public void putCompressed(long cluster, ByteBuffer packed) throws IOException {
     int length = packed.remaining();
@@ -292,6 +296,7 @@ public final class Qcow2Writer {
           new Qcow2Header(
               id,
               backing,
+              compression,
               diskBytes,
               l1.length,
               HostClusters.offset(HostClusters.L1_TABLE),

@@ -70,6 +70,8 @@ class ArchitectureTest {
 
   private static final String GSON = "com.google.gson..";
 
+  private static final String ZSTD = "com.github.luben.zstd..";
+
   private static final JavaClasses CORE =
       new ClassFileImporter()
           .withImportOption(new ImportOption.DoNotIncludeTests())
@@ -112,7 +114,7 @@ class ArchitectureTest {
   }
 
   @Test
-  void usesOnlyTheJdkAnnotationsAndTheJsonLibraryOfTheWireAndTheRecords() {
+  void usesOnlyTheJdkAnnotationsTheJsonLibraryAndZstd() {
     classes()
         .should()
         .onlyDependOnClassesThat()
@@ -124,7 +126,8 @@ class ArchitectureTest {
             "jdk.net..",
             "org.jspecify.annotations..",
             "com.google.errorprone.annotations..",
-            GSON)
+            GSON,
+            ZSTD)
         .check(CORE);
     noClasses()
         .that()
@@ -132,6 +135,13 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage(GSON)
+        .check(CORE);
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("blksnap.qcow2")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(ZSTD)
         .check(CORE);
   }
 

@@ -2,6 +2,7 @@ package blksnap.backup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.qcow2.Compression;
 import blksnap.testing.Seeds;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ class BackupChainTest {
     var seed = Seeds.fromPropertyOrRandom();
     Random random = seed.random();
     var world = new BackupWorld(directory, 2 * GIB + 512L * (1 + random.nextInt(100_000)));
+    Compression[] compressions = Compression.values();
     world.change(random, 40);
     for (int generation = 0; generation < 10; generation++) {
       boolean byMap = random.nextInt(4) != 0;
@@ -32,7 +34,10 @@ class BackupChainTest {
       }
       var options =
           new BackupOptions(
-              random.nextInt(12) == 0, random.nextBoolean(), false, BackupOptions.Load.DEFAULT);
+              random.nextInt(12) == 0,
+              compressions[random.nextInt(compressions.length)],
+              false,
+              BackupOptions.Load.DEFAULT);
       world.backup(options, byMap);
       world.change(random, random.nextInt(30));
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.qcow2.Compression;
 import blksnap.testing.Seeds;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -34,7 +35,10 @@ class BackupDamageTest {
   void backUpTwice() throws IOException {
     world = new BackupWorld(directory, DISK);
     world.change(random, 20);
-    full = world.backup(new BackupOptions(false, true, false, BackupOptions.Load.DEFAULT), false);
+    full =
+        world.backup(
+            new BackupOptions(false, Compression.DEFLATE, false, BackupOptions.Load.DEFAULT),
+            false);
     world.change(random, 10);
     increment = world.backup(BackupWorld.PLAIN, true);
   }

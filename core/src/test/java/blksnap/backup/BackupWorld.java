@@ -2,6 +2,7 @@ package blksnap.backup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.qcow2.Compression;
 import blksnap.testing.Bytes;
 import blksnap.testing.Commands;
 import java.io.IOException;
@@ -26,7 +27,7 @@ final class BackupWorld {
   static final int TRACKING_BYTES = 1 << 16;
 
   static final BackupOptions PLAIN =
-      new BackupOptions(false, false, false, BackupOptions.Load.DEFAULT);
+      new BackupOptions(false, Compression.NONE, false, BackupOptions.Load.DEFAULT);
 
   private static final boolean QEMU = Commands.works("qemu-img", "--version");
 
@@ -54,7 +55,7 @@ final class BackupWorld {
   }
 
   static BackupOptions full() {
-    return new BackupOptions(true, false, false, BackupOptions.Load.DEFAULT);
+    return new BackupOptions(true, Compression.NONE, false, BackupOptions.Load.DEFAULT);
   }
 
   ServedDisk serve(SparseDisk served) throws IOException {

@@ -2,6 +2,7 @@ package blksnap.backup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.qcow2.Compression;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -35,7 +36,7 @@ class PrunePolicyTest {
         sequence,
         Manifest.Kind.FULL,
         Manifest.DataFormat.QCOW2,
-        false,
+        Compression.NONE,
         512,
         Optional.empty(),
         0,

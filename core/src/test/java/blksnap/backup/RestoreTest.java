@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.error.Errno;
 import blksnap.nbdclient.NbdClient;
+import blksnap.qcow2.Compression;
 import blksnap.testing.Bytes;
 import blksnap.testing.MemoryDevice;
 import blksnap.testing.Seeds;
@@ -21,6 +22,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class RestoreTest {
   private static final int MIB = 1 << 20;
@@ -133,7 +136,7 @@ class RestoreTest {
     BackupWorld world = twoPoints(16 * MIB);
     List<BackupOptions.Position> told = new ArrayList<>();
     var load = new BackupOptions.Load(2, OptionalLong.empty(), told::add, () -> false);
-    Manifest point = world.backup(new BackupOptions(true, false, false, load), false);
+    Manifest point = world.backup(new BackupOptions(true, Compression.NONE, false, load), false);
     BackupOptions.Position last = told.getLast();
     assertThat(last.total()).isEqualTo(16 * MIB);
     assertThat(last.amounts())
@@ -205,12 +208,38 @@ class RestoreTest {
   @Test
   void aRawPointIsTheDiskItselfAndStandsAlone() throws IOException {
     BackupWorld world = twoPoints(16 * MIB + 512);
-    var raw = new BackupOptions(false, false, true, BackupOptions.Load.DEFAULT);
+    var raw = new BackupOptions(false, Compression.NONE, true, BackupOptions.Load.DEFAULT);
     Manifest point = world.backup(raw, false);
     assertThat(world.model(point.name()).mismatch(world.path(point.name() + ".raw"))).isEqualTo(-1);
     Manifest next = world.backup(BackupWorld.PLAIN, true);
     assertThat(next.kind()).isEqualTo(Manifest.Kind.FULL);
     world.requireAllGood("raw");
+  }
+
+  @ParameterizedTest
+  @EnumSource(Compression.class)
+  void compressionSavesWhatItCanAndQemuReadsIt(Compression compression) throws IOException {
+    Random random = Seeds.fromPropertyOrRandom().random();
+    var world = new BackupWorld(directory, 16 * MIB);
+    byte[] words = new byte[4 * MIB];
+    for (int i = 0; i < words.length; i++) {
+      words[i] = (byte) ('a' + random.nextInt(4));
+    }
+    world.disk.put(0, words);
+    world.disk.put(8 * MIB, BackupWorld.random(random, 2 * MIB));
+    var options = new BackupOptions(false, compression, false, BackupOptions.Load.DEFAULT);
+    Manifest full = world.backup(options, false);
+    assertThat(full.compression()).isEqualTo(compression);
+    long saved = full.changedBytes() - full.file().storedBytes();
+    if (compression == Compression.NONE) {
+      assertThat(saved).isZero();
+    } else {
+      assertThat(saved).isBetween(2L * MIB, 4L * MIB); // two bits of eight, and nothing of noise
+    }
+    world.disk.put(MIB, Bytes.repeated('z', MIB));
+    world.disk.put(9 * MIB - 512, BackupWorld.random(random, 2048));
+    world.backup(options, true);
+    world.requireAllGood(compression.toString());
   }
 
   @Test

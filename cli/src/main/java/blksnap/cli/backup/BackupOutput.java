@@ -110,6 +110,7 @@ final class BackupOutput {
     object.addProperty("run", point.run().toString());
     object.addProperty("kind", word(point.kind()));
     object.addProperty("format", word(point.format()));
+    object.addProperty("compression", word(point.compression()));
     object.addProperty("looked_at", word(point.looked()));
     object.addProperty("taken_at", point.takenAt().toString());
     object.addProperty("duration_ms", point.durationMillis());

@@ -27,6 +27,7 @@ public final class Labels {
   public static final String FILE = "FILE";
 
   public static final String FORMAT = "FORMAT";
+  public static final String ALGORITHM = "ALGORITHM";
   public static final String WHEN = "WHEN";
   public static final String SECONDS = "SECONDS";
   public static final String COUNT = "COUNT";

@@ -95,7 +95,12 @@ final class BackupIT {
     List<String> points = new ArrayList<>();
     try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
       for (int generation = 0; generation < 10; generation++) {
-        String point = generation % 3 == 1 ? backUp("--compress") : backUp();
+        String point =
+            switch (generation % 3) {
+              case 0 -> backUp();
+              case 1 -> backUp("--compress");
+              default -> backUp("--compression", "zstd");
+            };
         points.add(point);
         models.put(point, content.clone());
         for (int i = 0; i < 40; i++) {
