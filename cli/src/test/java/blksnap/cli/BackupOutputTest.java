@@ -80,7 +80,7 @@ final class BackupOutputTest {
         .contains("--jobs takes 1 to 64, not 0");
     assertThat(run("backup", "vm1", "--to", "b", "--format", "vhd").code()).isEqualTo(2);
     assertThat(run("backup", "vm1", "--to", "gopher://b").err())
-        .contains("backups are kept in directories, and gopher://b is none (ENOTSUP)");
+        .contains("at s3://BUCKET/PREFIX, and gopher://b is neither (ENOTSUP)");
     assertThat(directory.resolve("b")).doesNotExist();
   }
 }

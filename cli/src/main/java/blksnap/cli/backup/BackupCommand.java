@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  blksnap backup vm1 --to /backup",
+      "  blksnap backup vm1 --to s3://backups/host1",
       "  blksnap backup vm1 /dev/vg0/data --to /backup --compression zstd --limit-rate 100M -o json"
     })
 public final class BackupCommand implements Callable<Integer> {
@@ -56,7 +57,12 @@ public final class BackupCommand implements Callable<Integer> {
       names = "--to",
       required = true,
       paramLabel = Labels.DIRECTORY,
-      description = "Where the backups are: a directory, made if it is not there.")
+      description = {
+        "Where the backups are: a directory, made if it is not there, or s3://BUCKET/PREFIX in a "
+            + "store that speaks S3. Keys, region and AWS_ENDPOINT_URL_S3 are found as the AWS "
+            + "tools find them; files are put together in TMPDIR, or /var/tmp, before they are "
+            + "uploaded."
+      })
   String to = "";
 
   @Option(names = "--full", description = "Begin a new chain.")

@@ -20,7 +20,9 @@ import picocli.CommandLine.Parameters;
 public final class BackupsListCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = Labels.DIRECTORY, description = "Where the backups are.")
+  @Parameters(
+      paramLabel = Labels.DIRECTORY,
+      description = "Where the backups are: a directory or s3://BUCKET/PREFIX.")
   String place = "";
 
   public BackupsListCommand(CommandContext context) {

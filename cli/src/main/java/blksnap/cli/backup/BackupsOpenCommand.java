@@ -32,7 +32,10 @@ import picocli.CommandLine.Parameters;
 public final class BackupsOpenCommand implements Callable<Integer> {
   private final CommandContext context;
 
-  @Parameters(paramLabel = "POINT", description = "DIR/DEVICE/POINT, or DIR/DEVICE for the latest.")
+  @Parameters(
+      paramLabel = "POINT",
+      description =
+          "DIR/DEVICE/POINT, or DIR/DEVICE for the latest; DIR may be s3://BUCKET/PREFIX.")
   String point = "";
 
   @Option(

@@ -38,7 +38,9 @@ public final class PruneCommand implements Callable<Integer> {
 
   @Spec CommandSpec spec = CommandSpec.create();
 
-  @Parameters(paramLabel = Labels.DIRECTORY, description = "Where the backups are.")
+  @Parameters(
+      paramLabel = Labels.DIRECTORY,
+      description = "Where the backups are: a directory or s3://BUCKET/PREFIX.")
   String place = "";
 
   @Option(

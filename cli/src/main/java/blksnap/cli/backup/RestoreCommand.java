@@ -35,7 +35,10 @@ public final class RestoreCommand implements Callable<Integer> {
 
   @Spec CommandSpec spec = CommandSpec.create();
 
-  @Parameters(paramLabel = "POINT", description = "DIR/DEVICE/POINT, or DIR/DEVICE for the latest.")
+  @Parameters(
+      paramLabel = "POINT",
+      description =
+          "DIR/DEVICE/POINT, or DIR/DEVICE for the latest; DIR may be s3://BUCKET/PREFIX.")
   String point = "";
 
   @Option(

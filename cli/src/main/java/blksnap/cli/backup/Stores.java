@@ -4,7 +4,9 @@ import blksnap.backup.BackupStore;
 import blksnap.backup.DevicePoints;
 import blksnap.backup.DirectoryStore;
 import blksnap.backup.Manifest;
+import blksnap.backup.ObjectBackups;
 import blksnap.cli.command.Environment;
+import blksnap.cli.s3.S3Connection;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import java.io.Closeable;
@@ -17,6 +19,7 @@ import java.util.regex.Pattern;
 /** Finds what words on a command line mean: places of backups, and points in them. */
 final class Stores {
   private static final Pattern SCHEME = Pattern.compile("[a-z][a-z0-9+]+://.*");
+  private static final String S3 = "s3://";
   private static final Pattern POINT_FILE =
       Pattern.compile("(\\d{8}T\\d{6}Z(?:-\\d+)?)(?:\\.(?:json|qcow2|raw))?");
 
@@ -31,16 +34,40 @@ final class Stores {
   }
 
   /**
-   * Opens a directory.
+   * Opens a directory, or a place in an object store.
    *
    * @throws BlkSnapException {@code ENOTSUP} when it is the URI of something else
    */
   static BackupStore open(String place, Environment environment) throws BlkSnapException {
+    if (place.startsWith(S3)) {
+      return openS3(place, environment);
+    }
     if (SCHEME.matcher(place).matches()) {
       throw new BlkSnapException(
-          Errno.ENOTSUP, "backups are kept in directories, and " + place + " is none");
+          Errno.ENOTSUP,
+          "backups are kept in directories and at s3://BUCKET/PREFIX, and "
+              + place
+              + " is neither");
     }
     return new DirectoryStore(environment.absolute(Path.of(place)).normalize());
+  }
+
+  private static BackupStore openS3(String place, Environment environment) throws BlkSnapException {
+    try {
+      return new ObjectBackups(
+          S3Connection.open(place, environment.variables()),
+          environment.absolute(Path.of(environment.variable("TMPDIR").orElse("/var/tmp"))));
+    } catch (NoClassDefFoundError e) {
+      throw new BlkSnapException(
+              Errno.ENOTSUP, "the libraries for S3 are not on the class path: " + e, e)
+          .withHint("cli/bin/blksnap puts them there when a word of the line begins with s3://");
+    }
+  }
+
+  /** Without a slash at its end; that of a directory absolute. */
+  private static String full(String text, Environment environment) {
+    String path = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
+    return path.startsWith(S3) ? path : environment.absolute(Path.of(path)).normalize().toString();
   }
 
   /**
@@ -48,14 +75,13 @@ final class Stores {
    * PLACE/DEVICE} for the latest one.
    */
   static Chosen choose(String text, Environment environment) throws IOException {
-    String path = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
-    path = environment.absolute(Path.of(path)).normalize().toString();
+    String path = full(text, environment);
     int slash = path.lastIndexOf('/');
     Matcher last = POINT_FILE.matcher(path.substring(slash + 1));
     String name = last.matches() ? last.group(1) : "";
     String device = name.isEmpty() ? path : path.substring(0, slash);
     int above = device.lastIndexOf('/');
-    if (above <= 0) {
+    if (above <= 0 || (path.startsWith(S3) && above < S3.length())) {
       throw notAPoint(text);
     }
     BackupStore store = open(device.substring(0, above), environment);
@@ -78,6 +104,10 @@ final class Stores {
 
   /** Whether a path is a device's place rather than a place of several. */
   static boolean isPoint(String text, Environment environment) {
+    if (text.startsWith(S3)) {
+      String path = full(text, environment);
+      return POINT_FILE.matcher(path.substring(path.lastIndexOf('/') + 1)).matches();
+    }
     Path path = environment.absolute(Path.of(text));
     return POINT_FILE.matcher(String.valueOf(path.getFileName())).matches()
         || Files.isRegularFile(path);

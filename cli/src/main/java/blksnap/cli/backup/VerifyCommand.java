@@ -44,7 +44,9 @@ public final class VerifyCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = Labels.DIRECTORY,
-      description = "Where the backups are; or DIR/DEVICE/POINT, or DIR/DEVICE for the latest.")
+      description =
+          "Where the backups are, a directory or s3://BUCKET/PREFIX; or DIR/DEVICE/POINT, or"
+              + " DIR/DEVICE for the latest.")
   String place = "";
 
   @Option(

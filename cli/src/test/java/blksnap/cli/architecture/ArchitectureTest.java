@@ -77,6 +77,16 @@ class ArchitectureTest {
         .check(CLI);
   }
 
+  /** Its libraries are not on the class path of other commands. */
+  @Test
+  void leavesTheClientOfS3ToItsPackage() {
+    noClasses()
+        .that(resideOutsideOfPackages("blksnap.cli.s3.."))
+        .should()
+        .dependOnClassesThat(resideInAnyPackage("software.amazon..", "org.slf4j.."))
+        .check(CLI);
+  }
+
   @Test
   void logsNowhereButInTheEngine() {
     noClasses().should().dependOnClassesThat(resideInAnyPackage("java.util.logging..")).check(CLI);

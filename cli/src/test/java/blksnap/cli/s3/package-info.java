@@ -1,0 +1,4 @@
+@NullMarked
+package blksnap.cli.s3;
+
+import org.jspecify.annotations.NullMarked;
