@@ -438,6 +438,18 @@ public final class SimMachine {
     }
   }
 
+  /** A directory that was given another name has one of the two; no file system knows both. */
+  private void leaveDirectoriesOneName(Inode directory) {
+    IdentityHashMap<Inode, String> names = new IdentityHashMap<>();
+    new LinkedHashMap<>(directory.durableEntries)
+        .forEach((name, inode) -> {
+          String other = inode.isDirectory() ? names.put(inode, name) : null;
+          if (other != null) {
+            directory.durableEntries.remove(random.nextBoolean() ? name : other);
+          }
+        });
+  }
+
   /** The power goes, and comes back. */
   public void cut() {
     kill();
@@ -465,6 +477,7 @@ public final class SimMachine {
           commit(ofName.get(count - 1));
         }
       }
+      files.forEach(this::leaveDirectoriesOneName);
     }
     journal.clear();
     for (Inode inode : files) {
