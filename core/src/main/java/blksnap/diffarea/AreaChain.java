@@ -85,7 +85,7 @@ public final class AreaChain {
     DiffArea newest = preserver;
     if (newest != null) {
       for (DiffArea area : areas) {
-        if (!area.isRetired() && !area.isCorrupt()) {
+        if (!area.isRetired() && !area.isDismissed()) {
           return Optional.of(newest);
         }
       }
@@ -103,7 +103,7 @@ public final class AreaChain {
     for (DiffArea area : areas) {
       // One that is about to retire still preserves; what it has no room for, the next one may
       // have.
-      if (!area.isRetired() && (!area.isCorrupt() || area.isCondemned())) {
+      if (!area.isRetired() && (!area.isDismissed() || area.isCondemned())) {
         policy = policy.orLonger(area.fullPolicy());
       }
     }
@@ -148,7 +148,7 @@ public final class AreaChain {
     for (int i = 0; i < now.size(); i++) {
       DiffArea area = now.get(i);
       long stop = Math.min(last, area.blocks() - 1);
-      if (!area.isCorrupt() && first <= stop && !heldFrom(now, i, first, stop)) {
+      if (!area.isDismissed() && first <= stop && !heldFrom(now, i, first, stop)) {
         area.corrupt(cause, why);
       }
     }

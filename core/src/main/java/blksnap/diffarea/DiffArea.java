@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,12 @@ public final class DiffArea implements Closeable {
   private final BlockMap privateBlocks = new BlockMap();
   private final ChunkLocks preserveLocks = new ChunkLocks();
   private final AtomicReference<@Nullable Errno> corruption = new AtomicReference<>();
+
+  /** Held while that it is corrupt is stored: who comes then waits for it. */
+  private final ReentrantLock endLock = new ReentrantLock();
+
+  /** It is corrupt, and that is stored, or cannot be: nothing needs to be preserved for it. */
+  private volatile boolean dismissed;
 
   /** It is corrupt, and a restart may not know it. */
   private volatile boolean unremembered;
@@ -75,8 +82,14 @@ public final class DiffArea implements Closeable {
               config.id(),
               start == Start.AFTER_POWER_LOSS,
               new Refill(config, preserved, privateBlocks));
-      if (log.corruption() != 0) {
-        corruption.set(Errno.of(log.corruption()));
+      boolean opened = false;
+      try {
+        recoverEnd();
+        opened = true;
+      } finally {
+        if (!opened) {
+          log.close();
+        }
       }
     } else {
       this.log = MappingLog.create(config.logDirectory().get(), config.id());
@@ -187,18 +200,43 @@ public final class DiffArea implements Closeable {
     return Optional.ofNullable(corruption.get());
   }
 
-  boolean isCorrupt() {
-    return corruption.get() != null;
+  /**
+   * Whether what it still needs may be overwritten: it is corrupt, or on its way out, and a restart
+   * knows that.
+   */
+  boolean isDismissed() {
+    return dismissed;
   }
 
   /**
    * Makes it corrupt for good; the first cause counts and is told to the listener. It is remembered
-   * before this returns, so that no restart takes the area for good.
+   * before this returns, whoever began that, so that no restart takes the area for good.
    */
   public void corrupt(Errno cause, String why) {
-    if (corruption.compareAndSet(null, cause)) {
-      remember(cause);
+    boolean first = corruption.compareAndSet(null, cause);
+    endLock.lock();
+    try {
+      if (!dismissed) {
+        Errno now = corruption.get();
+        remember(now == null ? cause : now);
+        dismissed = true;
+      }
+    } finally {
+      endLock.unlock();
+    }
+    if (first) {
       listener.corrupted(cause, why);
+    }
+  }
+
+  /** What a dead engine stored, it may not have made durable. */
+  private void recoverEnd() throws IOException {
+    forceLog();
+    if (log != null && log.corruption() != 0) {
+      Errno cause = Errno.of(log.corruption());
+      corruption.set(cause);
+      remember(cause);
+      dismissed = true;
     }
   }
 
@@ -240,12 +278,15 @@ public final class DiffArea implements Closeable {
     if (!unremembered || cause == null) {
       return;
     }
+    endLock.lock();
     try {
       store(cause);
       unremembered = false;
       listener.remembered();
     } catch (IOException | InternalError | IllegalStateException e) {
       // As before, or it is closed by now; the next checkpoint tries again.
+    } finally {
+      endLock.unlock();
     }
   }
 
@@ -255,7 +296,13 @@ public final class DiffArea implements Closeable {
    */
   public void condemn() {
     corruption.compareAndSet(null, CONDEMNED);
-    remember(CONDEMNED);
+    endLock.lock();
+    try {
+      remember(CONDEMNED);
+      dismissed = true;
+    } finally {
+      endLock.unlock();
+    }
   }
 
   /** Whether an earlier engine died while its snapshot was being destroyed. */

@@ -3,6 +3,7 @@ package blksnap.sim.oracle;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import blksnap.device.BlockDevice;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.Location;
 import blksnap.error.BlkSnapException;
@@ -288,6 +289,56 @@ class PowerLossTest {
     }
   }
 
+  /** Others write while it is being made durable that an image is corrupt. */
+  @Test
+  void overwritesNothingForAnImageThatARestartWouldTakeForGood() throws Exception {
+    int good = 0;
+    int bad = 0;
+    long offset = 5L * Location.BLOCK_BYTES;
+    for (long seed = 0; seed < SEEDS; seed++) {
+      boolean over = false;
+      for (int steps = 1; !over; steps++) {
+        SimMachine machine = machine(seed);
+        SimEngine engine = SimEngine.load(machine, parameters());
+        attach(engine, machine);
+        TrackedDevice device = engine.trackers.find("vm1").device();
+        device.write(offset, Stamps.filled(7, 8));
+        device.flush();
+        take(engine, machine, Durability.POWER);
+        var scheduler = new SimScheduler(new SplittableRandom(seed * 1000 + steps));
+        scheduler.stopAfter(steps);
+        scheduler.start(
+            "giver",
+            () -> device.chain().giveUp(0, Location.BLOCK_BYTES, Errno.EIO, "no room for it"));
+        scheduler.start("writer", () -> write(device, offset));
+        machine.quiet(false);
+        scheduler.run();
+        machine.quiet(true);
+        over = scheduler.living() == 0;
+
+        machine.cut();
+        SimEngine next = SimEngine.load(machine, parameters());
+        BlockDevice image = taken(next.snapshots.find("s")).image();
+        try {
+          assertThat(isFilled(image, offset)).as("seed %d, step %d", seed, steps).isTrue();
+          good++;
+        } catch (BlkSnapException corrupt) {
+          bad++;
+        }
+      }
+    }
+    assertThat(good).isPositive();
+    assertThat(bad).isPositive();
+  }
+
+  private static void write(TrackedDevice device, long offset) {
+    try {
+      device.write(offset, Stamps.filled(8, 8));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   /** Everything durable, and no region open any more. */
   private static void rest(SimEngine engine) throws IOException {
     engine.trackers.find("vm1").device().flush();
@@ -329,7 +380,7 @@ class PowerLossTest {
     return scheduler.living() == 0;
   }
 
-  private static boolean isFilled(TrackedDevice device, long at) throws IOException {
+  private static boolean isFilled(BlockDevice device, long at) throws IOException {
     var block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
     device.read(at, block);
     return block.flip().equals(Stamps.filled(7, Location.BLOCK_BYTES / Stamps.SECTOR));
