@@ -235,7 +235,10 @@ final class TrackerStore {
       reason = "there is no " + e.getFile();
     } catch (BlkSnapException e) {
       if (!DAMAGE.contains(e.errno())) {
-        throw e;
+        throw e.withHint(
+            "its change map goes on when this works again; if it never will, remove "
+                + home
+                + ", and a new generation begins");
       }
       reason = e.sentence();
     } finally {
