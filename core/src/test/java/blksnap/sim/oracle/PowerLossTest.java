@@ -61,6 +61,18 @@ class PowerLossTest {
     engine.trackers.attach(machine.path("/disks/vm1.img"), Optional.of("vm1"), false, false);
   }
 
+  /** A device that is attached, and faults that are to come. */
+  private record Attached(
+      Faults faults, SimMachine machine, SimEngine engine, TrackedDevice device) {
+    static Attached of(long seed) throws IOException {
+      Faults faults = Faults.none();
+      SimMachine machine = PowerLossTest.machine(seed, faults);
+      SimEngine engine = SimEngine.load(machine, parameters());
+      attach(engine, machine);
+      return new Attached(faults, machine, engine, engine.trackers.find("vm1").device());
+    }
+  }
+
   private static SnapshotPart.Taken taken(Snapshot snapshot) {
     return (SnapshotPart.Taken) snapshot.part("vm1").orElseThrow();
   }
@@ -174,31 +186,28 @@ class PowerLossTest {
   void takesNothingBackThatAnEngineShowedAfterOneWhoseFlushFailed() throws Exception {
     for (boolean told : new boolean[] {true, false}) {
       for (long seed = 0; seed < SEEDS; seed++) {
-        Faults faults = Faults.none();
-        SimMachine machine = machine(seed, faults);
-        SimEngine engine = SimEngine.load(machine, parameters());
-        attach(engine, machine);
-        TrackedDevice device = engine.trackers.find("vm1").device();
+        var scene = Attached.of(seed);
+        TrackedDevice device = scene.device;
         UUID before = generation(device);
         device.write(0, Stamps.filled(1, BLOCKS * 8));
-        rest(engine);
+        rest(scene.engine);
         device.write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
-        faults.failNext(Call.SYNC, FileClass.DISK);
-        machine.quiet(false);
+        scene.faults.failNext(Call.SYNC, FileClass.DISK);
+        scene.machine.quiet(false);
         if (told) {
           assertThatExceptionOfType(BlkSnapException.class).isThrownBy(device::flush);
         }
-        machine.kill();
+        scene.machine.kill();
 
-        SimEngine next = SimEngine.load(machine, parameters());
-        machine.quiet(true);
+        SimEngine next = SimEngine.load(scene.machine, parameters());
+        scene.machine.quiet(true);
         TrackedDevice found = next.trackers.find("vm1").device();
         assertThat(isFilled(found, 3L * Location.BLOCK_BYTES)).isTrue();
         assertThat(generation(found)).isEqualTo(before);
-        take(next, machine);
-        machine.cut();
+        take(next, scene.machine);
+        scene.machine.cut();
 
-        SimEngine last = SimEngine.load(machine, parameters());
+        SimEngine last = SimEngine.load(scene.machine, parameters());
         TrackedDevice kept = last.trackers.find("vm1").device();
         assertThat(generation(kept)).isEqualTo(before);
         assertThat(isFilled(kept, 3L * Location.BLOCK_BYTES))
@@ -212,29 +221,22 @@ class PowerLossTest {
   @Test
   void reportsWhatAnEngineKnewThoughItCouldNotMakeItsMapDurable() throws Exception {
     for (long seed = 0; seed < SEEDS; seed++) {
-      Faults faults = Faults.none();
-      SimMachine machine = machine(seed, faults);
-      SimEngine engine = SimEngine.load(machine, parameters());
-      attach(engine, machine);
-      take(engine, machine);
-      TrackedDevice device = engine.trackers.find("vm1").device();
+      var scene = Attached.of(seed);
+      take(scene.engine, scene.machine);
+      TrackedDevice device = scene.device;
       UUID before = generation(device);
       device.write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
-      faults.failNext(Call.FORCE, FileClass.STATE);
-      machine.quiet(false);
-      engine.unload(true);
-      machine.quiet(true);
-      machine.kill();
+      scene.faults.failNext(Call.FORCE, FileClass.STATE);
+      scene.machine.quiet(false);
+      scene.engine.unload(true);
+      scene.machine.quiet(true);
+      scene.machine.kill();
 
-      SimEngine next = SimEngine.load(machine, parameters());
+      SimEngine next = SimEngine.load(scene.machine, parameters());
       rest(next);
-      machine.cut();
+      scene.machine.cut();
 
-      SimEngine last = SimEngine.load(machine, parameters());
-      TrackedDevice found = last.trackers.find("vm1").device();
-      assertThat(generation(found)).isEqualTo(before);
-      List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
-      assertThat(contains(ranges, 3L * Location.BLOCK_BYTES)).as("seed %d", seed).isTrue();
+      requireReported(scene.machine, before, seed);
     }
   }
 
@@ -242,46 +244,36 @@ class PowerLossTest {
   @Test
   void opensRegionsDurablyThatAnEngineBeforeOnlySaidWereOpen() throws Exception {
     for (long seed = 0; seed < SEEDS; seed++) {
-      Faults faults = Faults.none();
-      SimMachine machine = machine(seed, faults);
-      SimEngine engine = SimEngine.load(machine, parameters());
-      attach(engine, machine);
-      take(engine, machine);
-      UUID before = generation(engine.trackers.find("vm1").device());
-      faults.failNext(Call.FORCE, FileClass.STATE);
-      machine.quiet(false);
-      engine.trackers.find("vm1").device().write(0, Stamps.filled(1, 8));
-      machine.quiet(true);
-      machine.kill();
+      var scene = Attached.of(seed);
+      take(scene.engine, scene.machine);
+      UUID before = generation(scene.device);
+      scene.faults.failNext(Call.FORCE, FileClass.STATE);
+      scene.machine.quiet(false);
+      scene.device.write(0, Stamps.filled(1, 8));
+      scene.machine.quiet(true);
+      scene.machine.kill();
 
-      SimEngine next = SimEngine.load(machine, parameters());
+      SimEngine next = SimEngine.load(scene.machine, parameters());
       next.trackers.find("vm1").device().write(3L * Location.BLOCK_BYTES, Stamps.filled(7, 8));
-      machine.cut();
+      scene.machine.cut();
 
-      SimEngine last = SimEngine.load(machine, parameters());
-      TrackedDevice found = last.trackers.find("vm1").device();
-      assertThat(generation(found)).as("seed %d", seed).isEqualTo(before);
-      List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
-      assertThat(contains(ranges, 3L * Location.BLOCK_BYTES)).as("seed %d", seed).isTrue();
+      requireReported(scene.machine, before, seed);
     }
   }
 
   @Test
   void knowsAnImageForCorruptThoughTheFirstSyncOfThatFailed() throws Exception {
     for (long seed = 0; seed < SEEDS; seed++) {
-      Faults faults = Faults.none();
-      SimMachine machine = machine(seed, faults);
-      SimEngine engine = SimEngine.load(machine, parameters());
-      attach(engine, machine);
-      TrackedDevice device = engine.trackers.find("vm1").device();
-      take(engine, machine, Durability.POWER);
-      faults.failNext(Call.FORCE, FileClass.STATE);
-      machine.quiet(false);
+      var scene = Attached.of(seed);
+      TrackedDevice device = scene.device;
+      take(scene.engine, scene.machine, Durability.POWER);
+      scene.faults.failNext(Call.FORCE, FileClass.STATE);
+      scene.machine.quiet(false);
       device.chain().giveUp(0, Location.BLOCK_BYTES, Errno.EIO, "it could not be preserved");
-      machine.quiet(true);
-      machine.cut();
+      scene.machine.quiet(true);
+      scene.machine.cut();
 
-      SimEngine next = SimEngine.load(machine, parameters());
+      SimEngine next = SimEngine.load(scene.machine, parameters());
       var image = taken(next.snapshots.find("s")).image();
       assertThatExceptionOfType(BlkSnapException.class)
           .as("seed %d", seed)
@@ -388,6 +380,16 @@ class PowerLossTest {
 
   private static UUID generation(TrackedDevice device) throws IOException {
     return device.readMap(map -> map.generation());
+  }
+
+  /** The next engine must say that block 3 has changed since the first take. */
+  private static void requireReported(SimMachine machine, UUID generation, long seed)
+      throws Exception {
+    SimEngine next = SimEngine.load(machine, parameters());
+    TrackedDevice found = next.trackers.find("vm1").device();
+    assertThat(generation(found)).as("seed %d", seed).isEqualTo(generation);
+    List<ByteRange> ranges = found.readMap(map -> map.changedSince(1, 0, 1000).ranges());
+    assertThat(contains(ranges, 3L * Location.BLOCK_BYTES)).as("seed %d", seed).isTrue();
   }
 
   private static boolean contains(List<ByteRange> ranges, long at) {
