@@ -83,6 +83,11 @@ public final class SimMachine {
     onCall = action;
   }
 
+  /** Whether a file that is renamed has one name or the other after a power loss. */
+  public boolean renamesAreWhole() {
+    return entries == Entries.JOURNAL;
+  }
+
   /** Told of each fault. */
   public void onFault(Consumer<String> action) {
     onFault = action;

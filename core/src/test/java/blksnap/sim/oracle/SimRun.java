@@ -286,7 +286,10 @@ public final class SimRun {
     });
     for (DiskModel disk : scene.disks.values()) {
       disk.marksLost |= marksAtRisk(disk);
-      if (disk.isResizing() && disk.isShrinking()) {
+      // Where a power loss may take both names of a file that is being renamed, its new map is
+      // gone.
+      boolean mapMayBeLost = cut && !scene.machine.renamesAreWhole();
+      if (disk.isResizing() && (disk.isShrinking() || mapMayBeLost)) {
         disk.restart = "its size was being changed";
       }
     }
