@@ -200,6 +200,9 @@ final class TrackerStore {
       }
       switch (continuity) {
         case Continuity.Exact() -> {
+          if (!before.bootId().equals(fresh.bootId())) {
+            forget(map, writesLost); // counters of a disk begin anew with the machine
+          }
           WriteIntent resized = withPresentRegions(home, intent);
           taken = true;
           return new Opened(new TrackedDevice.Tracking(map, resized), before.contentId(), doubted);
@@ -210,10 +213,8 @@ final class TrackerStore {
             map.mark(range.offset(), range.length());
           }
           markCutOff(map, before, fresh.stamps().sizeBytes());
-          map.stamps().reset();
-          if (writesLost) {
-            map.stamps().loseWrites();
-          } else {
+          forget(map, writesLost);
+          if (!writesLost) {
             // What is there now is all there is: a second power loss changes nothing of it.
             intent.closeRegions(map);
           }
@@ -251,6 +252,14 @@ final class TrackerStore {
     }
     log.warning("device " + name + ": a new generation, since " + reason);
     return startAnew(home, fresh, doubted);
+  }
+
+  /** Forgets what was seen of the device before the machine was started again. */
+  private static void forget(CbtMap map, boolean writesLost) {
+    map.stamps().reset();
+    if (writesLost) {
+      map.stamps().loseWrites();
+    }
   }
 
   /** A new generation; what was in doubt stays so. */

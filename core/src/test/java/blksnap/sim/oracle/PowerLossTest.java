@@ -181,6 +181,32 @@ class PowerLossTest {
     assertThat(gone).isPositive();
   }
 
+  /** What was seen of a disk before the machine was started again says nothing of it now. */
+  @Test
+  void keepsTheGenerationOfADiskWhereverTheFirstLoadAfterARestartIsKilled() throws Exception {
+    boolean over = false;
+    for (int steps = 1; !over; steps++) {
+      SimMachine machine = machine(steps);
+      machine.makeDisk("/disks/vm2", (long) BLOCKS * Location.BLOCK_BYTES);
+      SimEngine engine = SimEngine.load(machine, parameters());
+      engine.trackers.attach(machine.path("/disks/vm2"), Optional.of("vm2"), false, false);
+      TrackedDevice device = engine.trackers.find("vm2").device();
+      UUID before = generation(device);
+      device.write(0, Stamps.filled(1, 8));
+      device.flush();
+      engine.trackers.checkpoint();
+      engine.unload(true);
+      machine.cut();
+      over = isOver(machine, steps, () -> SimEngine.load(machine, parameters()));
+      machine.kill();
+
+      SimEngine next = SimEngine.load(machine, parameters());
+      assertThat(generation(next.trackers.find("vm2").device()))
+          .as("step %d", steps)
+          .isEqualTo(before);
+    }
+  }
+
   /** The kernel tells one engine that a flush failed, and not the next. */
   @Test
   void takesNothingBackThatAnEngineShowedAfterOneWhoseFlushFailed() throws Exception {
@@ -353,15 +379,23 @@ class PowerLossTest {
             new SnapshotConfig("s", durability, FullPolicy.BREAK)));
   }
 
-  /** Whether it is over after so many steps. */
   private static boolean isResized(SimEngine engine, SimMachine machine, long to, int steps) {
+    return isOver(machine, steps, () -> engine.trackers.resize("vm1", OptionalLong.of(to), true));
+  }
+
+  private interface Action {
+    Object run() throws IOException;
+  }
+
+  /** Whether it is over after so many steps. */
+  private static boolean isOver(SimMachine machine, int steps, Action action) {
     var scheduler = new SimScheduler(new SplittableRandom(steps));
     scheduler.stopAfter(steps);
     scheduler.start(
-        "resize",
+        "action",
         () -> {
           try {
-            engine.trackers.resize("vm1", OptionalLong.of(to), true);
+            var _ = action.run();
           } catch (IOException e) {
             throw new IllegalStateException(e);
           }
