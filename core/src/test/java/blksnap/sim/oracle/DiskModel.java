@@ -140,6 +140,16 @@ public final class DiskModel {
     touch(first, count);
   }
 
+  /** It succeeded while the size changed: what is there is later than a cut that came meanwhile. */
+  void landed(Version version, int first, long[] found) {
+    for (int i = 0; i < found.length; i++) {
+      if (found[i] == version.value) {
+        forget(first + i, version);
+        versions.get(first + i).add(version);
+      }
+    }
+  }
+
   /** It failed: each sector is as before, or new. */
   public void failed(Version version, int first, long[] found) {
     for (int i = 0; i < found.length; i++) {

@@ -59,6 +59,7 @@ final class Writer {
     long offset = (long) first * SECTOR;
     long length = (long) count * SECTOR;
     long faultsBefore = scene.faults.onDisk();
+    int resizesBefore = disk.resizes;
     int changesBefore = disk.resizes + disk.detaches;
     scene.tell("write " + disk.name + " " + first + "+" + count + " = " + value);
     Version version = disk.begin(first, count, value);
@@ -69,6 +70,9 @@ final class Writer {
         device.writeZeroes(offset, length, scene.random.nextBoolean());
       } else {
         device.write(offset, Stamps.filled(value, count));
+      }
+      if (disk.resizes > resizesBefore) {
+        disk.landed(version, first, scene.raw(disk, first, count));
       }
       disk.end(version, first, count);
     } catch (IOException e) {
