@@ -131,8 +131,20 @@ sealed interface Continuity {
             .observation()
             .filter(seen -> seen.deviceSectors() >= 0 && now.sectorsWritten() >= 0)
             .map(seen -> explained(seen, writes.writtenBytes(), now.sectorsWritten()))
-            .orElse(true); // not counted: nothing speaks against it
+            .orElseGet(() -> explainedSinceAttach(before, now, writes.writtenBytes()));
     return ours ? new Exact() : new Broken("it was written after the engine had died");
+  }
+
+  /**
+   * Where the engine died before it had observed the device: by what the record of its attach has,
+   * which was made when all was synced. Where nothing is counted, nothing speaks against it.
+   */
+  private static boolean explainedSinceAttach(DiskFacts before, DiskFacts now, long writtenBytes) {
+    if (before.sectorsWritten() < 0 || now.sectorsWritten() < 0) {
+      return true;
+    }
+    long reached = (now.sectorsWritten() - before.sectorsWritten()) * SECTOR_BYTES;
+    return reached >= 0 && reached <= writtenBytes;
   }
 
   /** Whether what reached the device since is no more than what we had written. */
