@@ -1,6 +1,7 @@
 package blksnap.backup;
 
 import blksnap.error.BlkSnapException;
+import blksnap.error.Closing;
 import blksnap.error.Errno;
 import blksnap.qcow2.Clusters;
 import blksnap.qcow2.Qcow2Chain;

@@ -3,6 +3,7 @@ package blksnap.backup;
 import blksnap.buffer.BufferPool;
 import blksnap.device.BlockDevice;
 import blksnap.error.BlkSnapException;
+import blksnap.error.Closing;
 import blksnap.error.Errno;
 import blksnap.log.LogRing;
 import blksnap.nbd.ExportTable;

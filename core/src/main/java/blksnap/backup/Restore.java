@@ -1,6 +1,7 @@
 package blksnap.backup;
 
 import blksnap.error.BlkSnapException;
+import blksnap.error.Closing;
 import blksnap.error.Errno;
 import blksnap.linux.Directories;
 import blksnap.linux.FileStatus;

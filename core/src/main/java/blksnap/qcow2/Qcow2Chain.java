@@ -1,5 +1,6 @@
 package blksnap.qcow2;
 
+import blksnap.error.Closing;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -118,20 +119,6 @@ public final class Qcow2Chain implements Closeable {
 
   @Override
   public void close() throws IOException {
-    IOException failure = null;
-    for (Qcow2File file : files) {
-      try {
-        file.close();
-      } catch (IOException e) {
-        if (failure == null) {
-          failure = e;
-        } else {
-          failure.addSuppressed(e);
-        }
-      }
-    }
-    if (failure != null) {
-      throw failure;
-    }
+    Closing.all(files);
   }
 }

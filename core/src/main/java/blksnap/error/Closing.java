@@ -1,4 +1,4 @@
-package blksnap.backup;
+package blksnap.error;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -6,10 +6,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Closes several things, also when one of them fails. */
-final class Closing {
+public final class Closing {
   private Closing() {}
 
-  static void all(List<? extends Closeable> several) throws IOException {
+  public static void all(List<? extends Closeable> several) throws IOException {
     @Nullable IOException failure = null;
     for (Closeable one : several) {
       try {
@@ -28,7 +28,7 @@ final class Closing {
   }
 
   /** Closes them because of a failure, which is thrown on. */
-  static void after(Throwable failure, List<? extends Closeable> several) {
+  public static void after(Throwable failure, List<? extends Closeable> several) {
     try {
       all(several);
     } catch (IOException e) {
