@@ -1,7 +1,6 @@
 package blksnap.tracker;
 
 import blksnap.cbt.WriteStamps.LastWrites;
-import blksnap.cbt.WriteStamps.Observation;
 import blksnap.linux.DiskFacts;
 import blksnap.tracker.DeviceRecord.Stamps;
 import java.util.UUID;
@@ -126,31 +125,27 @@ sealed interface Continuity {
           ? new Exact()
           : new Broken("it was written while it was not attached");
     }
+    // Until the first observation, what was counted at the attach, when all was synced.
     boolean ours =
         writes
             .observation()
-            .filter(seen -> seen.deviceSectors() >= 0 && now.sectorsWritten() >= 0)
-            .map(seen -> explained(seen, writes.writtenBytes(), now.sectorsWritten()))
-            .orElseGet(() -> explainedSinceAttach(before, now, writes.writtenBytes()));
+            .filter(seen -> seen.deviceSectors() >= 0)
+            .map(seen ->
+                explained(seen.deviceSectors(), seen.unflushedBytes() + writes.writtenBytes(), now))
+            .orElseGet(() -> explained(before.sectorsWritten(), writes.writtenBytes(), now));
     return ours ? new Exact() : new Broken("it was written after the engine had died");
   }
 
   /**
-   * Where the engine died before it had observed the device: by what the record of its attach has,
-   * which was made when all was synced. Where nothing is counted, nothing speaks against it.
+   * Whether what reached the device since is no more than what we had written. Where nothing is
+   * counted, nothing speaks against it.
    */
-  private static boolean explainedSinceAttach(DiskFacts before, DiskFacts now, long writtenBytes) {
-    if (before.sectorsWritten() < 0 || now.sectorsWritten() < 0) {
+  private static boolean explained(long sectorsThen, long mostBytes, DiskFacts now) {
+    if (sectorsThen < 0 || now.sectorsWritten() < 0) {
       return true;
     }
-    long reached = (now.sectorsWritten() - before.sectorsWritten()) * SECTOR_BYTES;
-    return reached >= 0 && reached <= writtenBytes;
-  }
-
-  /** Whether what reached the device since is no more than what we had written. */
-  private static boolean explained(Observation seen, long writtenBytes, long sectorsNow) {
-    long reached = (sectorsNow - seen.deviceSectors()) * SECTOR_BYTES;
-    return reached >= 0 && reached <= seen.unflushedBytes() + writtenBytes;
+    long reached = (now.sectorsWritten() - sectorsThen) * SECTOR_BYTES;
+    return reached >= 0 && reached <= mostBytes;
   }
 
   private static Continuity diskAfterRestart(boolean clean, DiskFacts now) {

@@ -271,7 +271,7 @@ public final class TrackedDevice implements BlockDevice {
     boolean flushed = false;
     try {
       long written = atStamps(WriteStamps::endedBytes);
-      original.flush();
+      sync(original::flush);
       flushed = true;
       atStamps(stamps -> {
         stamps.flushed(written);
@@ -279,9 +279,6 @@ public final class TrackedDevice implements BlockDevice {
       });
     } finally {
       intent.flushEnds(flush, flushed);
-      if (!flushed) {
-        loseWrites();
-      }
     }
   }
 
@@ -303,7 +300,7 @@ public final class TrackedDevice implements BlockDevice {
         });
   }
 
-  /** Makes what is written durable in another way than by {@link #flush}. */
+  /** Makes what is written durable; a failure is remembered, though no region learns of it. */
   void sync(Sync how) throws IOException {
     boolean synced = false;
     try {
