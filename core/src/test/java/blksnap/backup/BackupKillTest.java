@@ -5,12 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.testing.Seeds;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
-import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,21 +48,8 @@ class BackupKillTest {
 
   /** Whether it became a point. */
   private static boolean backUpByContent(BackupWorld world, DyingStore store) throws IOException {
-    SparseDisk frozen = world.disk.copy();
-    try (ServedDisk served = world.serve(frozen);
-        DeviceBackup backup =
-            DeviceBackup.begin(store, BackupWorld.DEVICE, BackupWorld.PATH, BackupWorld.PLAIN)) {
-      var image =
-          new DeviceBackup.Image(
-              served.address(),
-              Instant.parse("2026-06-01T00:00:00Z"),
-              Optional.empty(),
-              0,
-              "crash-consistent",
-              Optional.empty());
-      Manifest manifest = backup.copy(image, UUID.randomUUID());
-      backup.commit();
-      world.models.put(manifest.name(), frozen);
+    try {
+      var _ = world.backUpByContent(store, world.models);
       return true;
     } catch (IOException e) {
       assertThat(store.isDead()).as("%s", e).isTrue();

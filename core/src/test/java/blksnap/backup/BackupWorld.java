@@ -50,6 +50,26 @@ final class BackupWorld {
     return directory.resolve("backups").resolve(DEVICE).resolve(file);
   }
 
+  /** Backs the disk up as it is, into a store, and remembers in {@code models} what it was. */
+  Manifest backUpByContent(BackupStore into, Map<String, SparseDisk> models) throws IOException {
+    SparseDisk frozen = disk.copy();
+    try (ServedDisk served = serve(frozen);
+        DeviceBackup backup = DeviceBackup.begin(into, DEVICE, PATH, PLAIN)) {
+      var image =
+          new DeviceBackup.Image(
+              served.address(),
+              Instant.parse("2026-06-01T00:00:00Z"),
+              Optional.empty(),
+              0,
+              "crash-consistent",
+              Optional.empty());
+      Manifest manifest = backup.copy(image, UUID.randomUUID());
+      backup.commit();
+      models.put(manifest.name(), frozen);
+      return manifest;
+    }
+  }
+
   Path newFile() {
     return directory.resolve("file" + files++);
   }

@@ -15,12 +15,10 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,23 +42,7 @@ class ObjectBackupsTest {
   }
 
   private Manifest backUp(BackupWorld world, Map<String, SparseDisk> models) throws IOException {
-    SparseDisk frozen = world.disk.copy();
-    try (ServedDisk served = world.serve(frozen);
-        DeviceBackup backup =
-            DeviceBackup.begin(store, BackupWorld.DEVICE, BackupWorld.PATH, BackupWorld.PLAIN)) {
-      var image =
-          new DeviceBackup.Image(
-              served.address(),
-              Instant.parse("2026-06-01T00:00:00Z"),
-              Optional.empty(),
-              0,
-              "crash-consistent",
-              Optional.empty());
-      Manifest manifest = backup.copy(image, UUID.randomUUID());
-      backup.commit();
-      models.put(manifest.name(), frozen);
-      return manifest;
-    }
+    return world.backUpByContent(store, models);
   }
 
   private void requireGood(BackupWorld world, Map<String, SparseDisk> models, String hint)
