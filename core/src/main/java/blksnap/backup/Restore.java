@@ -9,8 +9,6 @@ import blksnap.linux.NativeFile;
 import blksnap.nbdclient.NbdAddress;
 import blksnap.nbdclient.NbdClient;
 import blksnap.qcow2.Clusters;
-import blksnap.state.Fields;
-import blksnap.state.StateFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -140,96 +138,59 @@ public final class Restore {
   }
 
   private Done toFile(Path path, PointContent content) throws IOException {
-    Path record = path.resolveSibling(path.getFileName() + UNFINISHED);
+    var record = new RestoreRecord(path, point);
     try (NativeFile file =
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE))) {
       if (!way.force && !file.tryLockExclusive()) {
         throw new BlkSnapException(Errno.EBUSY, path + " is in use by another process");
       }
-      OptionalLong begun = begun(record, file);
-      boolean present = begun.isEmpty() && file.stat().sizeBytes() > 0;
+      long size = file.stat().sizeBytes();
+      OptionalLong begun = record.done(file);
+      boolean present = begun.isEmpty() && size > 0;
       if (present && !way.force && !way.inPlace) {
         throw new BlkSnapException(Errno.EEXIST, path + " is there already")
             .withHint("--in-place writes only what differs, --force all of it");
       }
-      prepare(file, present, begun);
-      if (present) {
-        remove(record); // of another restore, whose work ends here
-      } else if (begun.isEmpty()) {
-        write(record, file, 0);
-      }
       long from = begun.orElse(0);
-      boolean clean = present ? !way.inPlace : from == 0;
+      boolean kept = present ? way.inPlace : from > 0;
+      if (kept && size > point.sizeBytes() && !way.force) {
+        throw new BlkSnapException(
+                Errno.EFBIG,
+                path + " has " + size + " bytes, more than the point's " + point.sizeBytes())
+            .withHint("--force cuts it off");
+      }
+      if (present) {
+        record.remove(); // of another restore, whose work ends here
+      } else if (begun.isEmpty()) {
+        record.write(file, 0);
+      }
+      if (!kept) {
+        file.truncate(0);
+      }
+      file.truncate(point.sizeBytes());
       var checkpoint = new Checkpoint(file, record, from, present);
       run(
           content,
           from,
           load.jobs(),
-          clean,
+          !kept,
           () -> new RestoreTarget.OfFile(file),
           checkpoint::doneBelow);
       file.sync();
       Directories.syncEntry(path);
-      remove(record);
+      record.remove();
       return new Done(point.sizeBytes(), read.get(), written.get(), from);
     }
-  }
-
-  private static void remove(Path record) throws IOException {
-    if (Files.deleteIfExists(record)) {
-      Directories.syncEntry(record);
-    }
-  }
-
-  private void prepare(NativeFile file, boolean present, OptionalLong begun)
-      throws BlkSnapException {
-    long size = file.stat().sizeBytes();
-    if (present ? !way.inPlace : begun.orElse(0) == 0) {
-      file.truncate(0);
-    } else if (size > point.sizeBytes() && !way.force) {
-      throw new BlkSnapException(
-              Errno.EFBIG,
-              file.path() + " has " + size + " bytes, more than the point's " + point.sizeBytes())
-          .withHint("--force cuts it off");
-    }
-    file.truncate(point.sizeBytes());
-  }
-
-  /** How far a restore of this very point into this very file is, if one was begun. */
-  private OptionalLong begun(Path record, NativeFile file) throws IOException {
-    try {
-      Fields fields = StateFile.read(record);
-      boolean same =
-          fields.uuid("point").equals(point.id())
-              && fields.uuid("file").equals(point.file().id())
-              && fields.number("inode") == file.stat().inode();
-      return same ? OptionalLong.of(fields.number("done")) : OptionalLong.empty();
-    } catch (BlkSnapException e) {
-      if (e.errno() == Errno.ENOENT) {
-        return OptionalLong.empty();
-      }
-      throw e;
-    }
-  }
-
-  private void write(Path record, NativeFile file, long done) throws IOException {
-    StateFile.write(
-        record,
-        new Fields()
-            .put("point", point.id().toString())
-            .put("file", point.file().id().toString())
-            .put("inode", file.stat().inode())
-            .put("done", done));
   }
 
   /** Remembers now and then how far a new file is complete. */
   private final class Checkpoint {
     private final NativeFile file;
-    private final Path record;
+    private final RestoreRecord record;
     private final boolean off;
     private long last;
 
-    Checkpoint(NativeFile file, Path record, long from, boolean off) {
+    Checkpoint(NativeFile file, RestoreRecord record, long from, boolean off) {
       this.file = file;
       this.record = record;
       this.last = from;
@@ -240,7 +201,7 @@ public final class Restore {
       long done = Math.min(cluster << Clusters.CLUSTER_SHIFT, point.sizeBytes());
       if (!off && done - last >= CHECKPOINT_BYTES) {
         file.dataSync();
-        write(record, file, done);
+        record.write(file, done);
         last = done;
       }
     }

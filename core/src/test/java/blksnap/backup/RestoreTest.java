@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.error.Errno;
 import blksnap.nbdclient.NbdClient;
 import blksnap.qcow2.Compression;
+import blksnap.state.StateFile;
 import blksnap.testing.Bytes;
 import blksnap.testing.MemoryDevice;
 import blksnap.testing.Seeds;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,6 +105,48 @@ class RestoreTest {
     assertThat(done.resumedAt()).isGreaterThanOrEqualTo(GIB);
     assertThat(world.model(name).mismatch(file)).isEqualTo(-1);
     assertThat(file.resolveSibling(file.getFileName() + Restore.UNFINISHED)).doesNotExist();
+  }
+
+  @Test
+  void aFileThatIsMadeAnewIsNotTakenForTheOneThatWasBegun() throws IOException {
+    Random random = Seeds.fromPropertyOrRandom().random();
+    var world = new BackupWorld(directory, 2 * GIB);
+    for (long at = 0; at < 2 * GIB; at += GIB / 4) {
+      world.disk.put(at, BackupWorld.random(random, 2 * MIB));
+    }
+    String name = world.backup(BackupWorld.PLAIN, false).name();
+    Path file = world.newFile();
+    for (boolean withLength : new boolean[] {false, true}) {
+      var parts = new AtomicInteger();
+      refused(
+          Errno.ECANCELED,
+          () -> restore(world, name, false, false, () -> parts.incrementAndGet() > 12).to(file));
+      Files.delete(file); // the next one gets its inode, as file systems do
+      if (withLength) {
+        try (var other = new RandomAccessFile(file.toFile(), "rw")) {
+          other.setLength(2 * GIB);
+        }
+        refused(Errno.EEXIST, () -> restore(world, name, false, false, () -> false).to(file));
+        Files.delete(file);
+      }
+      Restore.Done done = restore(world, name, false, false, () -> false).to(file);
+      assertThat(done.resumedAt()).isZero();
+      assertThat(world.model(name).mismatch(file)).isEqualTo(-1);
+      Files.delete(file);
+    }
+  }
+
+  @Test
+  void aRestoreThatCouldNotBeBegunIsNoObstacleToTheNext() throws IOException {
+    BackupWorld world = twoPoints(16 * MIB);
+    Path file = world.newFile();
+    Path obstacle =
+        file.resolveSibling(file.getFileName() + Restore.UNFINISHED + StateFile.UNFINISHED);
+    Files.createFile(Files.createDirectory(obstacle).resolve("full"));
+    refused(Errno.EIO, () -> restore(world, "", false, false, () -> false).to(file));
+    Files.delete(obstacle.resolve("full"));
+    restore(world, "", false, false, () -> false).to(file);
+    assertThat(world.model(world.points().find("").name()).mismatch(file)).isEqualTo(-1);
   }
 
   @Test
