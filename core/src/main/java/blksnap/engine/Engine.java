@@ -89,7 +89,10 @@ public final class Engine implements CtrlHandler, Closeable {
   }
 
   /** Begins to go, in a thread of its own, so that who asked still gets its answer. */
-  private void unload(boolean force) throws BlkSnapException {
+  private void unload(boolean force) throws BlkSnapException, InterruptedException {
+    if (!force) {
+      parts.exports().awaitUnused(_ -> true);
+    }
     goingLock.lock();
     try {
       if (!force) {

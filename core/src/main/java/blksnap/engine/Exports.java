@@ -20,7 +20,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 
 /**
  * What is served: every device under its name, every image as {@code device@snapshot}. Knows who
@@ -28,6 +30,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * served.
  */
 final class Exports implements ExportTable {
+  /** Who has just disconnected is still being served for a moment; longer than that is in use. */
+  private static final long LEAVE_NANOS = 1_000_000_000;
+
   private volatile Optional<Tables> tables = Optional.empty();
 
   /** Guards the fields below; never held across I/O. */
@@ -35,6 +40,9 @@ final class Exports implements ExportTable {
 
   @GuardedBy("lock")
   private final Map<String, List<String>> users = new HashMap<>();
+
+  /** Signalled when an export has lost its last user. */
+  private final Condition unused = lock.newCondition();
 
   /** Devices that are being detached. */
   @GuardedBy("lock")
@@ -225,6 +233,7 @@ final class Exports implements ExportTable {
           peers.remove(peer);
           if (peers.isEmpty()) {
             users.remove(name);
+            unused.signalAll();
           }
         }
       } finally {
@@ -238,6 +247,24 @@ final class Exports implements ExportTable {
     lock.lock();
     try {
       return List.copyOf(users.getOrDefault(name, List.of()));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits, at most a second, until nobody uses an export: a client that has ended is gone here a
+   * moment later.
+   *
+   * @param names which exports; what is in use afterwards is for others to refuse
+   */
+  void awaitUnused(Predicate<String> names) throws InterruptedException {
+    long left = LEAVE_NANOS;
+    lock.lock();
+    try {
+      while (left > 0 && users.keySet().stream().anyMatch(names)) {
+        left = unused.awaitNanos(left);
+      }
     } finally {
       lock.unlock();
     }

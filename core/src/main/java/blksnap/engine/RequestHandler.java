@@ -24,7 +24,7 @@ final class RequestHandler implements CtrlHandler {
 
   /** Makes the engine go, or refuses. */
   interface Unloader {
-    void unload(boolean force) throws BlkSnapException;
+    void unload(boolean force) throws BlkSnapException, InterruptedException;
   }
 
   private final EngineParts parts;
@@ -186,8 +186,9 @@ final class RequestHandler implements CtrlHandler {
         parts.snapshots().holding(name).stream().map(s -> s.name()).toList());
   }
 
-  private void detach(String device) throws IOException {
+  private void detach(String device) throws IOException, InterruptedException {
     parts.trackers().find(device);
+    parts.exports().awaitUnused(device::equals);
     parts
         .snapshots()
         .whileNotHeld(

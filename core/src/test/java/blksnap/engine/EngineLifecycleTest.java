@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -348,6 +349,35 @@ class EngineLifecycleTest {
       refused(Errno.ESHUTDOWN, () -> engine.ask(new CtrlRequest.Version()), "going");
     }
     assertThat(ourThreads()).isSubsetOf(threadsBefore);
+  }
+
+  @Test
+  void aClientThatIsJustLeavingKeepsNobodyFromDetachingOrUnloading() throws Exception {
+    try (var engine = new TestEngine(directory, config())) {
+      engine.attach("vm1", Bytes.repeated('a', 4 * BLOCK));
+      engine.attach("vm2", Bytes.repeated('b', 4 * BLOCK));
+      NbdTestClient first = engine.client("vm1");
+      NbdTestClient second = engine.client("vm2");
+      whileAsking(engine, new CtrlRequest.Detach("vm1"), first);
+      whileAsking(engine, new CtrlRequest.Unload(false), second);
+      engine.engine().awaitExit();
+    }
+  }
+
+  /** The client hangs up while the engine waits for that. */
+  private static void whileAsking(TestEngine engine, CtrlRequest request, NbdTestClient client)
+      throws Exception {
+    var asked =
+        new FutureTask<>(() -> {
+          engine.ask(request);
+          return true;
+        });
+    Thread asking = Thread.ofPlatform().start(asked);
+    while (asking.getState() != Thread.State.TIMED_WAITING && asking.isAlive()) {
+      Thread.onSpinWait();
+    }
+    client.close();
+    assertThat(asked.get()).isTrue();
   }
 
   @Test
