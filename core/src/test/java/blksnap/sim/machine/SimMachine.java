@@ -40,8 +40,12 @@ public final class SimMachine {
     LOOSE
   }
 
-  /** One change of a directory that the disk does not have yet. */
-  private record Change(Inode directory, String name, @Nullable Inode inode) {}
+  /**
+   * One change of a directory that the disk does not have yet.
+   *
+   * @param first of the two that a rename is, and a journal takes both or none
+   */
+  private record Change(Inode directory, String name, @Nullable Inode inode, boolean first) {}
 
   private final SplittableRandom random;
   private final Entries entries;
@@ -191,7 +195,11 @@ public final class SimMachine {
       }
     }
     if (!journal.isEmpty() && random.nextInt(4) == 0) {
-      commit(journal.removeFirst());
+      Change change = journal.removeFirst();
+      commit(change);
+      if (change.first && entries == Entries.JOURNAL) {
+        commit(journal.removeFirst());
+      }
     }
   }
 
@@ -250,12 +258,18 @@ public final class SimMachine {
 
   void link(Inode directory, String name, Inode inode) {
     directory.entries.put(name, inode);
-    journal.add(new Change(directory, name, inode));
+    journal.add(new Change(directory, name, inode, false));
   }
 
   void unlink(Inode directory, String name) {
     directory.entries.remove(name);
-    journal.add(new Change(directory, name, null));
+    journal.add(new Change(directory, name, null, false));
+  }
+
+  void rename(Inode from, String name, Inode to, String newName, Inode inode) {
+    to.entries.put(newName, inode);
+    journal.add(new Change(to, newName, inode, true));
+    unlink(from, name);
   }
 
   @Nullable Inode find(SimPath path) {
@@ -460,7 +474,8 @@ public final class SimMachine {
     kill();
     if (entries == Entries.JOURNAL) {
       int count = random.nextInt(journal.size() + 1);
-      journal.subList(0, count).forEach(SimMachine::commit);
+      boolean halved = count > 0 && journal.get(count - 1).first;
+      journal.subList(0, halved ? count + 1 : count).forEach(SimMachine::commit);
     } else {
       IdentityHashMap<Inode, Map<String, List<Change>>> changes = new IdentityHashMap<>();
       List<List<Change>> inOrder = new ArrayList<>();

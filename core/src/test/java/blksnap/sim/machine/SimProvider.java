@@ -198,8 +198,7 @@ final class SimProvider extends FileSystemProvider {
         source,
         () -> {
           Inode inode = require(source);
-          machine.link(parent(target), name(target), inode);
-          machine.unlink(parent(source), name(source));
+          machine.rename(parent(source), name(source), parent(target), name(target), inode);
           return target;
         });
   }
