@@ -64,6 +64,16 @@ final class Content {
     return at(lost, page) != null && same(at(lost, page), at(current, page));
   }
 
+  /** Whether all of it was given up, and is in memory alone: no disk is asked for it. */
+  boolean isKept(long offset, long length) {
+    for (long page = offset / PAGE; page * PAGE < offset + length; page++) {
+      if (!isLost((int) page)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Pages never change, so what is one array is the same version. */
   @SuppressWarnings("ReferenceEquality")
   private static boolean same(byte @Nullable [] one, byte @Nullable [] other) {

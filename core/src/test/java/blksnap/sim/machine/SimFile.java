@@ -43,7 +43,11 @@ final class SimFile extends NativeFile {
       throws BlkSnapException {
     requireOpen();
     try {
-      machine.enter(call, inode.fileClass, offset, length);
+      if (call == Call.READ && inode.data().isKept(offset, length)) {
+        machine.pass(call, inode.fileClass, offset, length);
+      } else {
+        machine.enter(call, inode.fileClass, offset, length);
+      }
     } catch (BlkSnapException e) {
       throw new BlkSnapException(e.errno(), call + " of " + path + ": " + e.getMessage());
     }

@@ -141,6 +141,19 @@ public final class SimMachine {
 
   /** Before the effect of a call: others may run, a fault may come. */
   void enter(Call call, FileClass file, long offset, long length) throws BlkSnapException {
+    pass(call, file, offset, length);
+    if (quiet) {
+      return;
+    }
+    Errno errno = faults.next(call, file, random);
+    if (errno != null) {
+      onFault.accept(errno + " of " + call + " on " + file + " at " + offset + "+" + length);
+      throw new BlkSnapException(errno, errno.meaning() + " (simulated)");
+    }
+  }
+
+  /** Before the effect of a call that cannot fail: others may run. */
+  void pass(Call call, FileClass file, long offset, long length) {
     clockNanos += 1_000;
     if (quiet) {
       return;
@@ -153,11 +166,6 @@ public final class SimMachine {
     onCall.run();
     if (random.nextInt(3) == 0) {
       SimScheduler.giveWay();
-    }
-    Errno errno = faults.next(call, file, random);
-    if (errno != null) {
-      onFault.accept(errno + " of " + call + " on " + file + " at " + offset + "+" + length);
-      throw new BlkSnapException(errno, errno.meaning() + " (simulated)");
     }
   }
 
