@@ -36,7 +36,17 @@ public final class Main {
       tell(args, e, err);
       code = ExitCodes.FAILED;
     }
-    System.exit(code);
+    end(code);
+  }
+
+  /**
+   * Ends the process. An exit that is asked for looks through every jar for a logger that may want
+   * to know of it, which takes longer than most commands; a main that returns does not.
+   */
+  private static void end(int code) {
+    if (code != ExitCodes.DONE || Thread.activeCount() > 1) { // or it would wait for the others
+      System.exit(code);
+    }
   }
 
   /** A thread that dies says so in a line. */
