@@ -351,6 +351,11 @@ public final class SimMachine {
     changed(inode);
   }
 
+  /** Somebody else makes durable what he wrote. */
+  public void sync(String path) {
+    sync(file(path));
+  }
+
   /** Somebody else changes the size of a file. */
   public void resize(String path, long size) {
     Inode inode = file(path);

@@ -156,6 +156,11 @@ public final class SimRun {
 
   /** Calls fail while an engine finds what is there; it is killed before anybody uses it. */
   private void loadInFoulWeather() {
+    for (DiskModel disk : scene.disks.values()) {
+      if (!disk.restart.isEmpty()) { // else a sync of ours that fails may lose what is not ours
+        scene.machine.sync(Scene.path(disk.name));
+      }
+    }
     long before = scene.faults.injected();
     scene.faults.pause(false);
     try {
