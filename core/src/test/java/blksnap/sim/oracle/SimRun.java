@@ -291,10 +291,11 @@ public final class SimRun {
     });
     for (DiskModel disk : scene.disks.values()) {
       disk.marksLost |= marksAtRisk(disk);
-      // Where a power loss may take both names of a file that is being renamed, its new map is
-      // gone.
-      boolean mapMayBeLost = cut && !scene.machine.renamesAreWhole();
-      if (disk.isResizing() && (disk.isShrinking() || mapMayBeLost)) {
+      if (disk.isResizing() && cut && !scene.machine.renamesAreWhole()) {
+        // Both names of its map may be gone, and nothing tells then whether others wrote.
+        disk.restart = "its size was being changed";
+        mayBreak(disk);
+      } else if (disk.isShrinking()) {
         disk.restart = "its size was being changed";
       }
     }
