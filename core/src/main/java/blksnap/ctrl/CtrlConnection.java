@@ -279,10 +279,8 @@ final class CtrlConnection {
       handling = false;
       handledNanos = System.nanoTime();
       handled.signalAll();
-      if (waiting) {
-        waiting = false;
-        boolean _ = Thread.interrupted();
-      }
+      waiting = false;
+      boolean _ = Thread.interrupted();
     } finally {
       lock.unlock();
     }
@@ -394,7 +392,7 @@ final class CtrlConnection {
     long graceMillis = limits.replyGraceMillis();
     if (!awaitRequest(closedNanos, limits.handlerGraceMillis())) {
       log.warning("client " + number + " has a request that does not end; it is interrupted");
-      worker.interrupt();
+      interruptRequest();
       graceMillis = limits.abortGraceMillis(); // for the request to end, and its reply
       sinceNanos = System.nanoTime();
     }
@@ -405,6 +403,18 @@ final class CtrlConnection {
         "client " + number + " neither ends its request nor reads its reply; it is cut off");
     closeChannel();
     return Threads.join(worker, System.nanoTime(), limits.abortGraceMillis());
+  }
+
+  /** With the lock, so that {@link #end} comes after all of it: else it could cut off the reply. */
+  private void interruptRequest() {
+    lock.lock();
+    try {
+      if (handling) {
+        worker.interrupt();
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
