@@ -72,6 +72,9 @@ public final class WriteIntent implements Closeable {
   /** Guards the bytes of the file, {@link #rests} and the fields below; not held while syncing. */
   private final ReentrantLock lock = new ReentrantLock();
 
+  /** Regions whose bits the next sync is the first to see. */
+  private List<Integer> opening = new ArrayList<>();
+
   private final Condition ended = lock.newCondition();
   private long startedCount;
   private long endedCount;
@@ -189,22 +192,11 @@ public final class WriteIntent implements Closeable {
   private void openDurably(int first, int last) throws IOException {
     lock.lock();
     try {
-      do {
-        List<Integer> opening = new ArrayList<>();
+      do { // again when a checkpoint has closed one since
         for (int region = first; region <= last; region++) {
-          if (states[region] != OPEN) {
-            opening.add(region);
-            begin(region);
-          }
+          begin(region);
         }
-        try {
-          awaitSync();
-        } finally {
-          // Only those whose bits this sync has seen; a checkpoint may have closed others since.
-          for (int region : opening) {
-            BYTES.setVolatile(states, region, OPEN);
-          }
-        }
+        awaitSync();
       } while (!allOpen(first, last));
     } finally {
       lock.unlock();
@@ -216,6 +208,7 @@ public final class WriteIntent implements Closeable {
       file.setBit(region, true);
       BYTES.setVolatile(states, region, OPENING);
       notClosed++;
+      opening.add(region);
     }
   }
 
@@ -253,6 +246,8 @@ public final class WriteIntent implements Closeable {
       file.dirty();
     }
     file.setLeaseMillis(lease);
+    List<Integer> seen = opening;
+    opening = new ArrayList<>();
     startedCount++;
     running = true;
     boolean good = false;
@@ -264,6 +259,11 @@ public final class WriteIntent implements Closeable {
       failure = e; // seen by nobody before the lock is taken again
     } finally {
       lock.lock();
+      for (int region : seen) {
+        if (states[region] == OPENING) {
+          BYTES.setVolatile(states, region, OPEN);
+        }
+      }
       leaseMillis = lease; // even so: not every write shall try again, the next checkpoint does
       endedCount = startedCount;
       if (good) {
