@@ -56,8 +56,13 @@ record SnapshotRecord(
    * One device.
    *
    * @param area empty before the take
+   * @param lost why a load could not read it; from then on nothing was kept for it
    */
-  record Part(String device, Optional<Area> area) {}
+  record Part(String device, Optional<Area> area, Optional<Errno> lost) {
+    Part(String device, Optional<Area> area) {
+      this(device, area, Optional.empty());
+    }
+  }
 
   /**
    * @param contentId of the device at the take
@@ -79,6 +84,16 @@ record SnapshotRecord(
     parts = List.copyOf(parts);
   }
 
+  SnapshotRecord withLost(String device, Errno cause) {
+    List<Part> now =
+        parts.stream()
+            .map(part ->
+                part.device.equals(device) ? new Part(device, part.area, Optional.of(cause)) : part)
+            .toList();
+    return new SnapshotRecord(
+        id, config, phase, sequence, storage, bootId, takenAt, pauseNanos, consistency, now);
+  }
+
   Fields toFields() {
     List<Fields> entries = new ArrayList<>();
     for (Part part : parts) {
@@ -93,6 +108,7 @@ record SnapshotRecord(
               .put("chunk_shift", area.chunkShift)
               .put("logged", area.logged)
               .put("sync_each", area.syncEach));
+      part.lost.ifPresent(cause -> entry.put("lost", lower(cause)));
       entries.add(entry);
     }
     var fields =
@@ -133,7 +149,11 @@ record SnapshotRecord(
       String device = entry.text("device");
       require(TrackerTable.NAME.matcher(device).matches() && devices.add(device), "device", device);
       require(area.isPresent() == (phase != Phase.CREATED), "area", "of " + device);
-      parts.add(new Part(device, area));
+      parts.add(
+          new Part(
+              device,
+              area,
+              entry.has("lost") ? Optional.of(entry.word("lost", Errno.class)) : Optional.empty()));
     }
     String name = fields.text("name");
     require(name.isEmpty() || TrackerTable.NAME.matcher(name).matches(), "name", name);

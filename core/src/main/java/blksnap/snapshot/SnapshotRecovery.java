@@ -28,6 +28,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the snapshots of an engine that died. Areas join the chains of their devices in the order
@@ -49,6 +50,12 @@ final class SnapshotRecovery {
 
   /** Areas of takes that did not come to their end, by snapshot. */
   private final Map<UUID, List<Undone>> undone = new HashMap<>();
+
+  /** Records of snapshots that have just lost images. */
+  private final Map<UUID, SnapshotRecord> losses = new HashMap<>();
+
+  /** Areas whose blocks are in use though no image shows them now, by device, the oldest first. */
+  private final Map<String, List<DiffArea>> apart = new HashMap<>();
 
   private long highestSequence;
 
@@ -193,10 +200,13 @@ final class SnapshotRecovery {
             new Snapshot.View(Snapshot.State.CREATED, List.of(), record.pauseNanos()));
     List<SnapshotPart> parts = new ArrayList<>();
     for (SnapshotRecord.Part part : record.parts()) {
-      parts.add(
-          taken && part.area().isPresent()
-              ? findPart(snapshot, record, part.device(), part.area().get())
-              : new SnapshotPart.Named(part.device()));
+      if (taken && part.lost().isPresent()) {
+        parts.add(new SnapshotPart.Lost(part.device(), part.lost().get()));
+      } else if (taken && part.area().isPresent()) {
+        parts.add(findPart(snapshot, record, part.device(), part.area().get()));
+      } else {
+        parts.add(new SnapshotPart.Named(part.device()));
+      }
     }
     become(
         snapshot,
@@ -222,19 +232,20 @@ final class SnapshotRecovery {
       Snapshot snapshot, SnapshotRecord record, String device, SnapshotRecord.Area area)
       throws IOException {
     Optional<TrackerTable.Attached> attached = context.trackers().lookup(device);
-    if (attached.isEmpty()) {
-      return new SnapshotPart.Lost(device, Errno.ENODEV);
-    }
-    if (!area.logged()) {
+    if (attached.isPresent() && !area.logged()) {
       return new SnapshotPart.Lost(device, Errno.ENODATA); // it was to live in memory only
     }
     boolean powerLost = powerLost(record);
     AreaConfig config = factory.config(snapshot, device, area);
+    if (attached.isEmpty()) {
+      setApart(snapshot, device, config, powerLost);
+      return new SnapshotPart.Lost(device, Errno.ENODEV);
+    }
     DiffArea found;
     try {
       found = factory.recover(snapshot, device, config, powerLost);
     } catch (IOException | RuntimeException e) { // whatever a damaged file makes of itself
-      return lose(snapshot, device, reason(e, powerLost, area));
+      return lose(snapshot, record, device, reason(e, powerLost, area));
     }
     if (record.phase() == SnapshotRecord.Phase.TAKING) {
       return undo(record, attached.get().device(), found);
@@ -244,7 +255,7 @@ final class SnapshotRecovery {
       frozen = openFrozen(store.part(record.id(), device).resolve("frozen"), area);
     } catch (IOException | RuntimeException e) {
       found.close();
-      return lose(snapshot, device, reason(e, powerLost, area));
+      return lose(snapshot, record, device, reason(e, powerLost, area));
     }
     if (!area.syncEach() && powerLost) {
       frozen.lose(POWER_LOST);
@@ -265,6 +276,24 @@ final class SnapshotRecovery {
       found.corrupt(Errno.EIO, "its diff storage is missing");
     }
     return factory.part(tracked, found, frozen);
+  }
+
+  /**
+   * Nobody may take the blocks of a device that is not there: with the next load it may be back.
+   */
+  private void setApart(Snapshot snapshot, String device, AreaConfig config, boolean powerLost) {
+    if (config.logDirectory().isEmpty()) {
+      return;
+    }
+    try {
+      DiffArea area = factory.recover(snapshot, device, config, powerLost);
+      apart.computeIfAbsent(device, name -> new ArrayList<>()).add(area);
+    } catch (IOException | RuntimeException e) { // as it would be lost if the device were there
+      context
+          .log()
+          .error(
+              "snapshot " + snapshot.name() + ": nothing keeps the blocks of " + device + ": " + e);
+    }
   }
 
   /** What the area of a take that did not come to its end holds, older ones may need. */
@@ -298,7 +327,9 @@ final class SnapshotRecovery {
         : damage;
   }
 
-  private SnapshotPart lose(Snapshot snapshot, String device, Exception why) {
+  /** For good: what is written from now on is not kept for it, though it could be read again. */
+  private SnapshotPart lose(Snapshot snapshot, SnapshotRecord record, String device, Exception why)
+      throws IOException {
     context
         .log()
         .error(
@@ -309,7 +340,13 @@ final class SnapshotRecovery {
                 + " is lost: "
                 + why.getMessage());
     corruptOlder(device, "a newer snapshot of the device is lost");
-    return new SnapshotPart.Lost(device, why instanceof BlkSnapException e ? e.errno() : Errno.EIO);
+    Errno cause = why instanceof BlkSnapException e ? e.errno() : Errno.EIO;
+    if (record.phase() == SnapshotRecord.Phase.TAKEN) {
+      SnapshotRecord now = losses.getOrDefault(record.id(), record).withLost(device, cause);
+      losses.put(record.id(), now);
+      store.save(now);
+    }
+    return new SnapshotPart.Lost(device, cause);
   }
 
   /** Areas that may have leaned on one that is lost. */
@@ -327,6 +364,14 @@ final class SnapshotRecovery {
       for (DiffArea area : attached.device().chain().areas()) {
         area.claimBlocks(attached.device().chain().olderThan(area));
       }
+    }
+    for (List<DiffArea> areas : apart.values()) {
+      @Nullable DiffArea older = null;
+      for (DiffArea area : areas) {
+        area.claimBlocks(older);
+        older = area;
+      }
+      areas.forEach(DiffArea::close);
     }
   }
 

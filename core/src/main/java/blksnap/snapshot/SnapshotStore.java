@@ -127,6 +127,8 @@ final class SnapshotStore {
 
   /**
    * Every record; what has none was forgotten and is cleared, what is damaged is named in the log.
+   *
+   * @throws IOException also when a record cannot be read just now
    */
   Records records() throws IOException {
     List<SnapshotRecord> records = new ArrayList<>();
@@ -146,6 +148,10 @@ final class SnapshotStore {
           records.add(record(entry));
           Directories.sync(entry); // who made it may have been killed before it was durable
         } catch (BlkSnapException e) {
+          if (e.errno() == Errno.EIO) { // it may be read the next time, with nothing kept for it
+            throw e.withHint(
+                "its images go on when this works again; if it never will, remove " + entry);
+          }
           List<String> parts = partsOf(entry);
           if (e.errno() == Errno.ENOENT && wasForgotten(entry, parts)) {
             deleteTree(entry);

@@ -1,0 +1,135 @@
+package blksnap.sim.oracle;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import blksnap.diffarea.FullPolicy;
+import blksnap.diffstorage.Location;
+import blksnap.param.Parameters;
+import blksnap.sim.machine.Faults;
+import blksnap.sim.machine.FileClass;
+import blksnap.sim.machine.SimMachine;
+import blksnap.snapshot.Durability;
+import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotConfig;
+import blksnap.snapshot.SnapshotPart;
+import blksnap.tracker.TrackerTable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.Test;
+
+/**
+ * One call fails while an engine finds what is there. It is used and killed, and the next one, for
+ * which all goes well, shows an image as it was at its take, or knows that it is lost.
+ */
+class LoadFaultTest {
+  private static final int BLOCK = Location.BLOCK_BYTES;
+  private static final int SECTORS = BLOCK / Stamps.SECTOR;
+  private static final int BLOCKS = 16;
+
+  @Test
+  void anImageThatALoadCouldNotReadIsNotTakenForGoodByTheNext() throws IOException {
+    requireAfterEachFault(FileClass.STATE, part -> part.corruption().isEmpty());
+  }
+
+  @Test
+  void anImageOutlivesALoadThatDidNotFindItsDevice() throws IOException {
+    requireAfterEachFault(FileClass.DISK, _ -> true);
+  }
+
+  private static void requireAfterEachFault(FileClass file, Predicate<SnapshotPart> mustBeGood)
+      throws IOException {
+    boolean failed = true;
+    for (int call = 1; failed; call++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(call, faults);
+      prepare(machine);
+      machine.kill();
+      faults.failOne(call, file);
+      machine.quiet(false);
+      Optional<SimEngine> loaded = load(machine);
+      machine.quiet(true);
+      failed = !faults.isPending();
+      if (loaded.isPresent()) {
+        use(loaded.get(), machine);
+      }
+      machine.kill();
+      SimEngine last = SimEngine.load(machine, new Parameters());
+      SnapshotPart part = last.snapshots.find("s0").part("vm1").orElseThrow();
+      if (mustBeGood.test(part)) {
+        assertThat(part).as("call %d", call).isInstanceOf(SnapshotPart.Taken.class);
+        ByteBuffer shown = ByteBuffer.allocateDirect(4 * BLOCK);
+        ((SnapshotPart.Taken) part).image().read(0, shown);
+        assertThat(shown.flip()).as("call %d", call).isEqualTo(Stamps.filled(1, 4 * SECTORS));
+      }
+    }
+  }
+
+  private static SimMachine machine(long seed, Faults faults) {
+    var machine = new SimMachine(new SplittableRandom(seed), SimMachine.Entries.JOURNAL, faults);
+    for (String directory : List.of("/state", "/storage", "/disks")) {
+      machine.makeDirectory(directory);
+    }
+    machine.makeFile("/disks/vm1", (long) BLOCKS * BLOCK);
+    machine.makeFile("/disks/vm2", (long) BLOCKS * BLOCK);
+    return machine;
+  }
+
+  /** An image with a block in the storage of one that is gone, and one that a newer one holds. */
+  private static void prepare(SimMachine machine) throws IOException {
+    SimEngine engine = SimEngine.load(machine, new Parameters());
+    engine.trackers.attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false);
+    write(engine, "vm1", 0, 1, 4);
+    take(engine, machine, "s0", "vm1");
+    Snapshot second = take(engine, machine, "s1", "vm1");
+    write(engine, "vm1", 0, 2, 1);
+    engine.snapshots.destroy(second);
+    take(engine, machine, "s2", "vm1");
+    write(engine, "vm1", 1, 3, 1);
+  }
+
+  private static void use(SimEngine engine, SimMachine machine) throws IOException {
+    Optional<Snapshot> newer = engine.snapshots.lookup("s2");
+    if (newer.isPresent() && engine.trackers.lookup("vm1").isPresent()) {
+      engine.snapshots.destroy(newer.get());
+    }
+    engine.trackers.attach(machine.path("/disks/vm2"), Optional.of("vm2"), false, false);
+    for (String device : List.of("vm1", "vm2")) {
+      if (engine.trackers.lookup(device).isPresent()) {
+        write(engine, device, 2, 4, 1);
+        take(engine, machine, "of-" + device, device);
+        write(engine, device, 3, 5, 1);
+      }
+    }
+  }
+
+  private static Optional<SimEngine> load(SimMachine machine) {
+    try {
+      return Optional.of(SimEngine.load(machine, new Parameters()));
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static void write(SimEngine engine, String device, int block, int value, int blocks)
+      throws IOException {
+    TrackerTable.Attached attached = engine.trackers.find(device);
+    attached.device().write((long) block * BLOCK, Stamps.filled(value, blocks * SECTORS));
+  }
+
+  private static Snapshot take(SimEngine engine, SimMachine machine, String name, String device)
+      throws IOException {
+    Snapshot snapshot =
+        engine.snapshots.create(
+            List.of(device),
+            machine.path("/storage/" + name),
+            OptionalLong.empty(),
+            new SnapshotConfig(name, Durability.POWER, FullPolicy.BREAK));
+    engine.snapshots.take(snapshot);
+    return snapshot;
+  }
+}
