@@ -1,5 +1,6 @@
 package blksnap.tracker;
 
+import blksnap.cbt.CbtMap;
 import blksnap.cbt.WriteStamps;
 import blksnap.device.Course;
 import blksnap.device.FileBlockDevice;
@@ -514,6 +515,7 @@ public final class TrackerTable implements Closeable {
    */
   private static void observe(Attached device) throws IOException {
     FileBlockDevice original = device.original();
+    CbtMap observed = device.device().readMap(map -> map); // a resize may exchange it meanwhile
     long begun = device.device().readMap(map -> atRest(map.stamps()));
     if (begun < 0) {
       return;
@@ -526,7 +528,7 @@ public final class TrackerTable implements Closeable {
         .device()
         .readMap(map -> {
           WriteStamps stamps = map.stamps();
-          if (atRest(stamps) == begun) {
+          if (map == observed && atRest(stamps) == begun) {
             stamps.observe(
                 new WriteStamps.Observation(
                     begun,

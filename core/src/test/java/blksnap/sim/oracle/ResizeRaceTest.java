@@ -2,10 +2,12 @@ package blksnap.sim.oracle;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.cbt.CbtMap;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.param.Parameters;
 import blksnap.sim.machine.Faults;
+import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.tracker.TrackedDevice;
@@ -15,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Requests that a resize comes into. */
@@ -30,6 +34,75 @@ class ResizeRaceTest {
   void whoLooksForHolesWhileTheDeviceShrinksIsRefused() throws IOException {
     assertRefused(device -> device.discard(0, SIZE), Errno.ENOSPC);
     assertRefused(device -> device.allocation(0, SIZE, 16), Errno.EINVAL);
+  }
+
+  /** How the device looked before it grew is not taken for how it looks since. */
+  @Test
+  void whoObservesADeviceWhileItGrowsDoesNotCostItsGeneration() throws IOException {
+    boolean failed = true;
+    for (int call = 1; failed; call++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(new SplittableRandom(call), faults);
+      SimEngine engine = SimEngine.load(machine, new Parameters());
+      TrackedDevice device = attach(engine, machine);
+      device.writeZeroes(0, 1, true); // as many bytes as a resize counts
+      device.flush();
+      engine.trackers.checkpoint();
+      engine.trackers.checkpoint(); // the next one does nothing but observe
+      UUID before = generation(device);
+      faults.failOne(call, FileClass.STATE);
+      growWhileItIsObserved(machine, engine);
+      failed = !faults.isPending();
+      machine.kill();
+      SimEngine next = SimEngine.load(machine, new Parameters());
+      TrackedDevice found = next.trackers.lookup("vm1").orElseThrow().device();
+      assertThat(generation(found)).as("call %d: %s", call, next.log.since(0, 9)).isEqualTo(before);
+    }
+  }
+
+  /** Lets the device grow, unless a call fails, when its times were looked at but not noted yet. */
+  private static void growWhileItIsObserved(SimMachine machine, SimEngine engine) {
+    var calls = new AtomicInteger();
+    machine.onCall(() -> {
+      if (calls.incrementAndGet() == 2) {
+        try {
+          engine.trackers.resize("vm1", OptionalLong.of(2 * SIZE), true);
+        } catch (IOException _) {
+          // The call that was to fail.
+        }
+      }
+    });
+    machine.quiet(false);
+    engine.trackers.checkpoint();
+    machine.quiet(true);
+    machine.onCall(() -> {});
+  }
+
+  private static UUID generation(TrackedDevice device) throws IOException {
+    return device.readMap(CbtMap::generation);
+  }
+
+  private static SimMachine machine(SplittableRandom random, Faults faults) {
+    var machine = new SimMachine(random.split(), SimMachine.Entries.JOURNAL, faults);
+    machine.makeDirectory("/state");
+    machine.makeDirectory("/disks");
+    machine.makeFile("/disks/vm1", SIZE);
+    return machine;
+  }
+
+  private static TrackedDevice attach(SimEngine engine, SimMachine machine) throws IOException {
+    return engine
+        .trackers
+        .attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false)
+        .device();
+  }
+
+  private static void resize(SimEngine engine, long bytes) {
+    try {
+      engine.trackers.resize("vm1", OptionalLong.of(bytes), true);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   /** The request ends well or is refused, whoever goes on first. */
@@ -48,30 +121,15 @@ class ResizeRaceTest {
 
   private static Optional<Throwable> whileShrinking(long seed, Request request) throws IOException {
     var random = new SplittableRandom(seed);
-    var machine = new SimMachine(random.split(), SimMachine.Entries.JOURNAL, Faults.none());
-    machine.makeDirectory("/state");
-    machine.makeDirectory("/disks");
-    machine.makeFile("/disks/vm1", SIZE);
+    SimMachine machine = machine(random, Faults.none());
     SimEngine engine = SimEngine.load(machine, new Parameters());
-    TrackedDevice device =
-        engine
-            .trackers
-            .attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false)
-            .device();
+    TrackedDevice device = attach(engine, machine);
     device.writeZeroes(0, SIZE, true);
     machine.quiet(false);
     var scheduler = new SimScheduler(random.split());
     List<Throwable> failures = new ArrayList<>();
     int delay = random.nextInt(60);
-    scheduler.start(
-        "resize",
-        () -> {
-          try {
-            engine.trackers.resize("vm1", OptionalLong.of(SIZE / 2), true);
-          } catch (IOException e) {
-            throw new IllegalStateException(e);
-          }
-        });
+    scheduler.start("resize", () -> resize(engine, SIZE / 2));
     scheduler.start(
         "client",
         () -> {
