@@ -77,6 +77,9 @@ public final class DiskModel {
    */
   private boolean flushesFail;
 
+  /** Nobody could note that a flush failed, so that no load makes it good. */
+  private boolean stayInDoubt;
+
   /** Syncs that had failed when the device was last loaded, which made them good. */
   private long madeGood;
 
@@ -358,6 +361,7 @@ public final class DiskModel {
   /** The power went: any version since the last flush may be there. */
   void cut(long[] found) {
     doubt();
+    stayInDoubt = false;
     lastCut = clock.now();
     if (sizes.subList(sizeFloor, sizes.size()).stream().noneMatch(v -> v.value == found.length)) {
       throw new Violation("disk " + name + " has " + found.length + " sectors after a power cut");
@@ -418,8 +422,13 @@ public final class DiskModel {
    * @param failed syncs so far
    */
   void loaded(long failed) {
-    flushesFail = false;
+    flushesFail = stayInDoubt;
     madeGood = failed;
+  }
+
+  /** A flush failed, and that may not have been noted, so that the next load does not know. */
+  void doubtForGood() {
+    stayInDoubt = true;
   }
 
   /** Whether writes that were answered may be lost by the disk's own fault. */

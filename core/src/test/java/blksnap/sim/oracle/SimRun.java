@@ -162,6 +162,8 @@ public final class SimRun {
       }
     }
     long before = scene.faults.injected();
+    long onDisk = scene.faults.onDisk();
+    long syncs = scene.faults.syncsOfDisk();
     scene.faults.pause(false);
     try {
       var _ = SimEngine.load(scene.machine, scene.parameters, scene::awaitRoom);
@@ -171,6 +173,10 @@ public final class SimRun {
     if (scene.faults.injected() > before) {
       scene.tell("loaded while calls failed, and killed");
       scene.snapshots.values().forEach(snapshot -> snapshot.mayBreak = true);
+    }
+    boolean elsewhere = scene.faults.injected() - before > scene.faults.onDisk() - onDisk;
+    if (scene.faults.syncsOfDisk() > syncs && elsewhere) { // which may have kept it from its note
+      scene.disks.values().forEach(DiskModel::doubtForGood);
     }
     scene.machine.kill();
   }
