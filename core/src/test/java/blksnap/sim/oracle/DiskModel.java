@@ -366,6 +366,7 @@ public final class DiskModel {
     if (sizes.subList(sizeFloor, sizes.size()).stream().noneMatch(v -> v.value == found.length)) {
       throw new Violation("disk " + name + " has " + found.length + " sectors after a power cut");
     }
+    long cutAt = isResizing() ? sizes.getLast().value : Long.MAX_VALUE;
     sizes.clear();
     sizes.add(done(found.length));
     sizeFloor = 0;
@@ -382,6 +383,9 @@ public final class DiskModel {
         if (list.get(v).value == found[i]) {
           shown = list.get(v);
         }
+      }
+      if (shown == null && i >= cutAt && found[i] == 0) {
+        shown = done(0); // it was cut off, however late a write was, and only the size came back
       }
       if (shown == null) {
         throw new Violation(
