@@ -18,7 +18,7 @@ public record BackupOptions(boolean full, Compression compression, boolean raw, 
    * How much of the machine something may take, and who hears of it.
    *
    * @param jobs threads, from 1 to 64
-   * @param bytesPerSecond most that is read; empty: as much as possible
+   * @param bytesPerSecond most that is read or sent; empty: as much as possible
    * @param listener hears how far it is
    * @param cancelled whether to give up
    */
@@ -51,8 +51,8 @@ public record BackupOptions(boolean full, Compression compression, boolean raw, 
    * How far something is.
    *
    * @param stage what is being done
-   * @param done bytes of the disk that were gone over
-   * @param total bytes of the disk
+   * @param done bytes that were gone over: of the disk, or of what is uploaded
+   * @param total bytes of all that
    * @param amounts what was done to them so far
    */
   public record Position(String stage, long done, long total, List<Amount> amounts) {

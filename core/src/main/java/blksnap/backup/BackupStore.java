@@ -5,6 +5,8 @@ import blksnap.qcow2.ByteFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /**
  * Where backups are: for each device a set of named files. A file appears whole or not at all, and
@@ -55,12 +57,44 @@ public interface BackupStore extends Closeable {
   /** Removes what a draft has left that was never published; the device is locked. */
   void removeDrafts(String device) throws IOException;
 
+  /**
+   * Lets the drafts of a point's files, which are complete, outlive this process, where it may last
+   * long to give them their names; closing them leaves them then. The device is locked.
+   *
+   * @param below id of the point that it leans on
+   * @return empty where it does not last long
+   */
+  Optional<Unsent> keep(Manifest point, Optional<UUID> below, Transfer transfer) throws IOException;
+
+  /** Points that were kept so and not forgotten; the device is locked. */
+  List<Unsent> unsent(String device) throws IOException;
+
   /** A file that is being written. Closing it without {@link #publish} leaves nothing. */
   interface Draft extends Closeable {
     /** For reading and writing. */
     NativeFile file();
 
     /** Makes it durable and gives it its name, in place of a file that had it. */
-    void publish() throws IOException;
+    void publish(Transfer transfer) throws IOException;
+  }
+
+  /** A point whose files are complete, and perhaps not all in the store. */
+  interface Unsent {
+    /** What will be its manifest; empty when that is not known any more. */
+    Optional<Manifest> point();
+
+    /** Id of the point that its image leans on. */
+    Optional<UUID> below();
+
+    /**
+     * Puts what is not there yet into the store.
+     *
+     * @throws blksnap.error.BlkSnapException {@code EBADMSG} when the files are gone or not what
+     *     they were, {@code ECANCELED} when it was given up
+     */
+    void publish(Transfer transfer) throws IOException;
+
+    /** Leaves nothing of it on this machine. */
+    void forget() throws IOException;
   }
 }

@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One backup of one device: {@link #begin} locks and judges what there is, {@link #copy} makes the
- * files of a new point, {@link #commit} makes it a point. Closing it before that leaves what was
- * there before. One thread.
+ * files of a new point, {@link #keep} and {@link #publish} bring them to the store, {@link #commit}
+ * makes it a point. Closing it before that leaves what was there before; what was on its way to a
+ * store of objects is kept, and the next one goes on with it. One thread.
  */
 public final class DeviceBackup implements Closeable {
   private final BackupStore store;
@@ -36,7 +37,11 @@ public final class DeviceBackup implements Closeable {
   private final Optional<Manifest> parent;
   private @Nullable PointContent below;
   private Optional<FileSink> sink = Optional.empty();
+  private final List<String> notes;
   private Optional<Manifest> made = Optional.empty();
+  private Optional<BackupStore.Unsent> unsent = Optional.empty();
+  private long startNanos;
+  private boolean published;
   private boolean committed;
 
   /**
@@ -62,7 +67,8 @@ public final class DeviceBackup implements Closeable {
       BackupOptions options,
       Closeable lock,
       DevicePoints points,
-      Optional<Manifest> parent) {
+      Optional<Manifest> parent,
+      List<String> notes) {
     this.store = store;
     this.device = device;
     this.path = path;
@@ -70,11 +76,12 @@ public final class DeviceBackup implements Closeable {
     this.lock = lock;
     this.points = points;
     this.parent = parent;
+    this.notes = List.copyOf(notes);
   }
 
   /**
-   * Locks the device's backups, removes what a killed one has left, and finds the point to go on
-   * from.
+   * Locks the device's backups, goes on with an upload that was cut off, removes what else a killed
+   * one has left, and finds the point to go on from.
    *
    * @param path of the disk
    * @throws BlkSnapException {@code EBUSY} while another process backs it up there; {@code EBADMSG}
@@ -87,10 +94,11 @@ public final class DeviceBackup implements Closeable {
     }
     Closeable lock = store.lock(device);
     try {
+      List<String> notes = new Resumption(store, device, path, options.load()).run();
       DevicePoints points = new Tidy(store, device).run();
       boolean alone = options.full() || options.raw();
       Optional<Manifest> parent = alone ? Optional.empty() : parent(points, path);
-      var backup = new DeviceBackup(store, device, path, options, lock, points, parent);
+      var backup = new DeviceBackup(store, device, path, options, lock, points, parent, notes);
       backup.below = parent.isPresent() ? open(points, parent.get()) : null;
       return backup;
     } catch (IOException | RuntimeException e) {
@@ -138,15 +146,19 @@ public final class DeviceBackup implements Closeable {
     return parent;
   }
 
+  /** Sentences about what an earlier backup had left to be uploaded. */
+  public List<String> notes() {
+    return notes;
+  }
+
   /**
-   * Copies the disk into the files of a new point.
+   * Copies the disk into the files of a new point; the image is not needed any more then.
    *
    * @param run common to the devices that are backed up together
-   * @return what will be its manifest
    * @throws BlkSnapException {@code ECANCELED} when it was given up
    */
-  public Manifest copy(Image image, UUID run) throws IOException {
-    long start = System.nanoTime();
+  public void copy(Image image, UUID run) throws IOException {
+    startNanos = System.nanoTime();
     String name = PointNames.of(image.takenAt, points.names());
     BackupOptions.Load load = options.load();
     try (NbdClient export = NbdClient.connect(image.export);
@@ -174,7 +186,6 @@ public final class DeviceBackup implements Closeable {
           load.jobs(),
           () -> load.listener().at(counts.position("copying " + device, plan.position(), size)));
       Manifest.DataFile file = files.complete(counts.stored.get());
-      files.publish();
       var manifest =
           new Manifest(
               UUID.randomUUID(),
@@ -191,14 +202,59 @@ public final class DeviceBackup implements Closeable {
               image.number,
               image.consistency,
               image.takenAt,
-              Duration.ofNanos(System.nanoTime() - start).toMillis(),
+              0,
               looked,
               counts.read.get(),
               counts.changed.get(),
               List.of(file));
-      made = Optional.of(manifest);
-      return manifest;
+      made = Optional.of(lasting(manifest));
     }
+  }
+
+  private Manifest lasting(Manifest manifest) {
+    return manifest.lasting(Duration.ofNanos(System.nanoTime() - startNanos));
+  }
+
+  private Manifest made() {
+    return made.orElseThrow(() -> new IllegalStateException("nothing was copied"));
+  }
+
+  private Transfer transfer(Manifest manifest) {
+    long bytes = manifest.file().bytes() + manifest.file().hashesBytes();
+    return new Transfer("uploading " + device, bytes, options.load());
+  }
+
+  /**
+   * Lets the copy outlive this process, if it may last long to bring it into the store; of devices
+   * that are backed up together to be called for each before the first is published.
+   *
+   * @throws BlkSnapException {@code ECANCELED} when it was given up
+   */
+  public void keep() throws IOException {
+    Manifest manifest = made();
+    unsent = store.keep(manifest, parent.map(Manifest::id), transfer(manifest));
+  }
+
+  /**
+   * Brings the copy into the store, where it is no point yet.
+   *
+   * @return what will be its manifest
+   * @throws BlkSnapException {@code ECANCELED} when it was given up
+   */
+  public Manifest publish() throws IOException {
+    Manifest manifest = made();
+    Transfer transfer = transfer(manifest);
+    published = true;
+    if (unsent.isPresent()) {
+      Resumption.send(unsent.get(), device, transfer);
+    } else {
+      FileSink files = sink.orElseThrow();
+      files.publishHashes(transfer);
+      files.publishData(transfer);
+    }
+    manifest = lasting(manifest);
+    made = Optional.of(manifest);
+    return manifest;
   }
 
   private Copier hire(NbdAddress export, FileSink.Putter putter, Counts counts, Throttle throttle)
@@ -233,11 +289,17 @@ public final class DeviceBackup implements Closeable {
     return Ranges.before(known, image.changes.get(), size);
   }
 
-  /** Makes the copy a point: from now on it is there. */
+  /** Makes what was published a point: from now on it is there. */
   public void commit() throws IOException {
-    Manifest manifest = made.orElseThrow(() -> new IllegalStateException("nothing was copied"));
+    Manifest manifest = made();
+    if (!published) {
+      throw new IllegalStateException("nothing was published");
+    }
     store.write(device, manifest.name() + PointNames.MANIFEST, manifest.encode());
     committed = true;
+    if (unsent.isPresent()) {
+      unsent.get().forget();
+    }
   }
 
   @Override
@@ -250,14 +312,17 @@ public final class DeviceBackup implements Closeable {
             .toList());
   }
 
-  /** Of what did not become a point nothing stays; a kill leaves it to the next backup. */
+  /**
+   * Of what did not become a point nothing stays, unless it is kept to be gone on with; a kill
+   * leaves it to the next backup.
+   */
   private void removeUncommitted() throws IOException {
     Optional<Manifest> manifest = made;
     made = Optional.empty();
-    if (manifest.isPresent() && !committed) {
-      Manifest point = manifest.get();
-      store.delete(device, point.dataFile());
-      store.delete(device, PointNames.hashes(point.name(), point.file().id()));
+    if (manifest.isPresent() && published && !committed && unsent.isEmpty()) {
+      for (String file : manifest.get().content()) {
+        store.delete(device, file);
+      }
     }
   }
 

@@ -17,7 +17,9 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.stream.Stream;
 
 /** Backups in a directory: one below it for each device. */
@@ -87,11 +89,22 @@ public final class DirectoryStore implements BackupStore {
 
   @Override
   public void write(String device, String file, byte[] content) throws IOException {
-    try (Draft draft = draft(device, file)) {
+    try (LocalDraft draft = begin(path(device, file))) {
       LocalFile.writeFully(
           draft.file(), 0, ByteBuffer.allocateDirect(content.length).put(content).flip());
       draft.publish();
     }
+  }
+
+  /** It is renamed. */
+  @Override
+  public Optional<Unsent> keep(Manifest point, Optional<UUID> below, Transfer transfer) {
+    return Optional.empty();
+  }
+
+  @Override
+  public List<Unsent> unsent(String device) {
+    return List.of();
   }
 
   @Override
@@ -101,36 +114,55 @@ public final class DirectoryStore implements BackupStore {
 
   @Override
   public Draft draft(String device, String file) throws IOException {
-    Path place = path(device, file);
-    Path beside = place.resolveSibling(file + UNFINISHED);
+    return begin(path(device, file));
+  }
+
+  private static LocalDraft begin(Path place) throws IOException {
+    Path beside = place.resolveSibling(place.getFileName() + UNFINISHED);
     Files.deleteIfExists(beside);
     NativeFile opened =
         NativeFile.open(beside, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW));
-    return new Draft() {
-      private boolean published;
+    return new LocalDraft(opened, beside, place);
+  }
 
-      @Override
-      public NativeFile file() {
-        return opened;
-      }
+  /** A file beside the one that it will be. */
+  private static final class LocalDraft implements Draft {
+    private final NativeFile opened;
+    private final Path beside;
+    private final Path place;
+    private boolean published;
 
-      @Override
-      public void publish() throws IOException {
-        opened.sync();
-        Files.move(
-            beside, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        published = true;
-        Directories.syncEntry(place);
-      }
+    LocalDraft(NativeFile opened, Path beside, Path place) {
+      this.opened = opened;
+      this.beside = beside;
+      this.place = place;
+    }
 
-      @Override
-      public void close() throws IOException {
-        opened.close();
-        if (!published) {
-          Files.deleteIfExists(beside);
-        }
+    @Override
+    public NativeFile file() {
+      return opened;
+    }
+
+    void publish() throws IOException {
+      opened.sync();
+      Files.move(
+          beside, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      published = true;
+      Directories.syncEntry(place);
+    }
+
+    @Override
+    public void publish(Transfer transfer) throws IOException {
+      publish();
+    }
+
+    @Override
+    public void close() throws IOException {
+      opened.close();
+      if (!published) {
+        Files.deleteIfExists(beside);
       }
-    };
+    }
   }
 
   @Override

@@ -19,7 +19,7 @@ import java.util.UUID;
 
 /**
  * Writes the data file and the hashes of a point. Clusters come from many threads, each once.
- * Closing it before {@link #publish} leaves no data file.
+ * Closing it before {@link #publishData} leaves no data file.
  */
 final class FileSink implements Closeable {
   /** A compressed cluster must be smaller than its data by this, or it is not worth its time. */
@@ -101,7 +101,7 @@ final class FileSink implements Closeable {
     hashWriter.finishBelow(cluster);
   }
 
-  /** Completes both files; the hashes get their name, which no other file has had. */
+  /** Completes both files. */
   Manifest.DataFile complete(long storedBytes) throws IOException {
     if (qcow2.isPresent()) {
       qcow2.get().finish();
@@ -109,14 +109,18 @@ final class FileSink implements Closeable {
       data.file().truncate(diskBytes);
     }
     HashWriter.Finished finished = hashWriter.finish();
-    hashes.publish();
     return new Manifest.DataFile(
         id, parent, data.file().size(), storedBytes, finished.bytes(), finished.sha256());
   }
 
+  /** Gives the hashes their name, which no other file has had. */
+  void publishHashes(Transfer transfer) throws IOException {
+    hashes.publish(transfer);
+  }
+
   /** Gives the data file its name, in place of one that had it. */
-  void publish() throws IOException {
-    data.publish();
+  void publishData(Transfer transfer) throws IOException {
+    data.publish(transfer);
   }
 
   @Override

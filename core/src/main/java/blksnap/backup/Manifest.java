@@ -6,6 +6,7 @@ import blksnap.qcow2.Compression;
 import blksnap.state.Fields;
 import blksnap.state.SealedJson;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -129,6 +130,34 @@ public record Manifest(
         readBytes,
         changedBytes,
         others);
+  }
+
+  Manifest lasting(Duration duration) {
+    return new Manifest(
+        id,
+        run,
+        device,
+        path,
+        name,
+        sequence,
+        kind,
+        format,
+        compression,
+        sizeBytes,
+        generation,
+        number,
+        consistency,
+        takenAt,
+        duration.toMillis(),
+        looked,
+        readBytes,
+        changedBytes,
+        files);
+  }
+
+  /** Names of its files but for the manifest, in the order in which they are published. */
+  List<String> content() {
+    return List.of(PointNames.hashes(name, file().id()), dataFile());
   }
 
   byte[] encode() {

@@ -10,8 +10,9 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Backups in a store of objects, called as the files of a {@link DirectoryStore} are. What is
- * written is put together in a local file first, that no name leads to, and uploaded when it is
- * complete. Safe from many threads.
+ * written is put together in a local file first, and uploaded when it is complete; the files of a
+ * new point are kept until it is one. Safe from many threads.
  */
 public final class ObjectBackups implements BackupStore {
   /** What is read at a time; tables and clusters that are asked for next are often within. */
@@ -39,8 +40,12 @@ public final class ObjectBackups implements BackupStore {
   private static final String LOCK = ".lock";
 
   private final ObjectStore store;
-  private final Path spool;
+  private final Spool spool;
+  private final Uploader uploader;
   private final ConcurrentMap<String, ObjectLease> leases = new ConcurrentHashMap<>();
+
+  /** By the names that they will have. */
+  private final ConcurrentMap<String, SpooledDraft> drafts = new ConcurrentHashMap<>();
 
   /** Guards {@link #blocks}; not held while one is read. */
   private final Lock lock = new ReentrantLock();
@@ -60,11 +65,13 @@ public final class ObjectBackups implements BackupStore {
 
   /**
    * @param store closed by {@link #close}
-   * @param spool directory for files that are put together
+   * @param files directory for files that are put together
+   * @param records directory for what is known of them, made for us alone
    */
-  public ObjectBackups(ObjectStore store, Path spool) {
+  public ObjectBackups(ObjectStore store, Path files, Path records) {
     this.store = store;
-    this.spool = spool;
+    this.spool = new Spool(files, records, store.place());
+    this.uploader = new Uploader(store);
   }
 
   @Override
@@ -188,53 +195,170 @@ public final class ObjectBackups implements BackupStore {
 
   @Override
   public Draft draft(String device, String file) throws IOException {
-    Path beside = spool.resolve("blksnap-" + UUID.randomUUID() + ".part");
-    NativeFile opened =
-        NativeFile.open(beside, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW));
-    try {
-      Files.delete(beside); // a kill leaves nothing of it
-    } catch (IOException e) {
-      Closing.after(e, List.of(opened));
-      throw e;
-    }
-    return new Draft() {
-      @Override
-      public NativeFile file() {
-        return opened;
-      }
-
-      @Override
-      public void publish() throws IOException {
-        requireLease(device);
-        store.upload(object(device, file), new Spooled(opened, file));
-        requireLease(device);
-      }
-
-      @Override
-      public void close() throws IOException {
-        opened.close();
-      }
-    };
+    var draft = new SpooledDraft(device, file, spool.create(device));
+    drafts.put(object(device, file), draft);
+    return draft;
   }
 
-  /** What was put together. */
-  private record Spooled(NativeFile file, String name) implements ByteFile {
+  /** A file of this machine that will be an object. */
+  private final class SpooledDraft implements Draft {
+    private final String device;
+    private final String name;
+    private final Spool.Draft draft;
+    private boolean kept;
+
+    SpooledDraft(String device, String name, Spool.Draft draft) {
+      this.device = device;
+      this.name = name;
+      this.draft = draft;
+    }
+
     @Override
-    public long sizeBytes() {
-      try {
-        return file.stat().sizeBytes();
-      } catch (BlkSnapException e) {
-        throw new java.io.UncheckedIOException(e);
+    public NativeFile file() {
+      return draft.file();
+    }
+
+    @Override
+    public void publish(Transfer transfer) throws IOException {
+      String object = object(device, name);
+      requireLease(device);
+      try (ByteFile content = LocalFile.open(file().path())) {
+        Parcel parcel = uploader.measure(content, transfer);
+        Optional<String> upload = uploader.begin(object, parcel);
+        try {
+          uploader.send(object, parcel, upload, content, transfer);
+        } catch (IOException | RuntimeException e) {
+          upload.ifPresent(id -> store.abandonUpload(object, id));
+          throw e;
+        }
+      }
+      requireLease(device);
+    }
+
+    /** What it is as a file that is complete; an upload of it is begun. */
+    Spool.Item complete(Transfer transfer) throws IOException {
+      file().sync();
+      try (ByteFile content = LocalFile.open(file().path())) {
+        Parcel parcel = uploader.measure(content, transfer);
+        return new Spool.Item(
+            name, file().path(), parcel, uploader.begin(object(device, name), parcel));
       }
     }
 
     @Override
-    public void read(long offset, ByteBuffer target) throws IOException {
-      LocalFile.readFully(file, offset, target);
+    public void close() throws IOException {
+      drafts.remove(object(device, name), this);
+      Closing.all(List.of(draft.file(), (Closeable) this::remove));
+    }
+
+    private void remove() throws IOException {
+      if (!kept) {
+        spool.remove(draft);
+      }
+    }
+  }
+
+  @Override
+  public Optional<Unsent> keep(Manifest point, Optional<UUID> below, Transfer transfer)
+      throws IOException {
+    requireLease(point.device());
+    List<SpooledDraft> all = new ArrayList<>();
+    List<Spool.Item> items = new ArrayList<>();
+    for (String file : point.content()) {
+      SpooledDraft draft = drafts.get(object(point.device(), file));
+      if (draft == null) {
+        throw new IllegalArgumentException("there is no draft of " + file);
+      }
+      all.add(draft);
+      items.add(draft.complete(transfer));
+    }
+    var kept = new Spool.Kept(point, below, items);
+    Path record = spool.keep(kept, all.stream().map(draft -> draft.draft).toList());
+    all.forEach(draft -> draft.kept = true);
+    return Optional.of(
+        new KeptPoint(point.device(), new Spool.Found(record, Optional.of(kept)), false));
+  }
+
+  @Override
+  public List<Unsent> unsent(String device) throws IOException {
+    List<Unsent> all = new ArrayList<>();
+    for (Spool.Found found : spool.kept(device)) {
+      all.add(new KeptPoint(device, found, true));
+    }
+    return all;
+  }
+
+  /** A point whose files are on this machine. One thread. */
+  private final class KeptPoint implements Unsent {
+    private final String device;
+
+    /** Another process has made it. */
+    private final boolean resumed;
+
+    private Spool.Found found;
+
+    KeptPoint(String device, Spool.Found found, boolean resumed) {
+      this.device = device;
+      this.found = found;
+      this.resumed = resumed;
     }
 
     @Override
-    public void close() {}
+    public Optional<Manifest> point() {
+      return found.kept().map(Spool.Kept::point);
+    }
+
+    @Override
+    public Optional<UUID> below() {
+      return found.kept().flatMap(Spool.Kept::below);
+    }
+
+    @Override
+    public void publish(Transfer transfer) throws IOException {
+      requireLease(device);
+      for (Spool.Item item : found.kept().orElseThrow().items()) {
+        try (ByteFile content = open(item)) {
+          send(item, content, transfer);
+        }
+      }
+      requireLease(device);
+    }
+
+    private ByteFile open(Spool.Item item) throws BlkSnapException {
+      try {
+        return LocalFile.open(item.path());
+      } catch (BlkSnapException e) {
+        if (e.errno() == Errno.ENOENT) {
+          throw new BlkSnapException(Errno.EBADMSG, item.path() + " is gone", e);
+        }
+        throw e;
+      }
+    }
+
+    private void send(Spool.Item item, ByteFile content, Transfer transfer) throws IOException {
+      String object = object(device, item.name());
+      if (resumed) {
+        Uploader.Anew anew = id -> note(item, id);
+        uploader.resume(object, item.parcel(), item.upload(), anew, content, transfer);
+      } else {
+        uploader.send(object, item.parcel(), item.upload(), content, transfer);
+      }
+    }
+
+    private void note(Spool.Item item, String upload) throws IOException {
+      Spool.Kept kept =
+          found
+              .kept()
+              .orElseThrow()
+              .with(new Spool.Item(item.name(), item.path(), item.parcel(), Optional.of(upload)));
+      found = new Spool.Found(found.record(), Optional.of(kept));
+      spool.write(found.record(), kept);
+    }
+
+    @Override
+    public void forget() throws IOException {
+      spool.remove(found);
+    }
   }
 
   @Override
@@ -247,15 +371,24 @@ public final class ObjectBackups implements BackupStore {
   public Closeable lock(String device) throws IOException {
     ObjectLease lease = ObjectLease.take(store, object(device, LOCK));
     leases.put(device, lease);
-    return () -> {
-      leases.remove(device, lease);
-      lease.close();
-    };
+    Closeable release =
+        () -> {
+          leases.remove(device, lease);
+          lease.close();
+        };
+    return () -> Closing.all(List.of(() -> spool.tidy(device), release));
   }
 
   @Override
   public void removeDrafts(String device) throws IOException {
-    store.abandonUploads(device + "/");
+    Set<String> kept = new HashSet<>();
+    for (Spool.Found found : spool.kept(device)) {
+      found
+          .kept()
+          .ifPresent(point -> point.items().forEach(item -> item.upload().ifPresent(kept::add)));
+    }
+    spool.removeDrafts(device);
+    store.abandonUploads(device + "/", kept);
   }
 
   @Override

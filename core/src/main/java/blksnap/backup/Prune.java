@@ -215,9 +215,12 @@ public final class Prune {
    * tells of both, and the file itself says which it is.
    */
   private void replace(Manifest point, Manifest.DataFile merged, FileSink sink) throws IOException {
+    long bytes = merged.bytes() + merged.hashesBytes();
+    var transfer = new Transfer("uploading " + point.name(), bytes, load);
+    sink.publishHashes(transfer);
     String manifest = point.name() + PointNames.MANIFEST;
     store.write(device, manifest, point.withFiles(List.of(point.file(), merged)).encode());
-    sink.publish();
+    sink.publishData(transfer);
     store.write(device, manifest, point.withFiles(List.of(merged)).encode());
   }
 

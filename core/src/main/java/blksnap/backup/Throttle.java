@@ -8,7 +8,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
-/** Holds readers back so that they do not read more in a second than they may. */
+/** Holds threads back so that they do not read, or send, more in a second than they may. */
 final class Throttle {
   private static final double NANOS_PER_SECOND = 1e9;
 

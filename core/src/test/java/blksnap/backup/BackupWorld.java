@@ -63,7 +63,9 @@ final class BackupWorld {
               0,
               "crash-consistent",
               Optional.empty());
-      Manifest manifest = backup.copy(image, UUID.randomUUID());
+      backup.copy(image, UUID.randomUUID());
+      backup.keep();
+      Manifest manifest = backup.publish();
       backup.commit();
       models.put(manifest.name(), frozen);
       return manifest;
@@ -94,11 +96,12 @@ final class BackupWorld {
     Manifest manifest;
     try (ServedDisk served = serve(frozen);
         DeviceBackup backup = DeviceBackup.begin(store, DEVICE, PATH, options)) {
-      manifest =
-          backup.copy(
-              new DeviceBackup.Image(
-                  served.address(), now, Optional.empty(), 0, "crash-consistent", changes),
-              UUID.randomUUID());
+      backup.copy(
+          new DeviceBackup.Image(
+              served.address(), now, Optional.empty(), 0, "crash-consistent", changes),
+          UUID.randomUUID());
+      backup.keep();
+      manifest = backup.publish();
       backup.commit();
     }
     models.put(manifest.name(), frozen);

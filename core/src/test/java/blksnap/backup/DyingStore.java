@@ -5,6 +5,8 @@ import blksnap.qcow2.ByteFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /**
  * A store whose process is killed at a moment: the change of that number is not made, and nothing
@@ -75,9 +77,9 @@ final class DyingStore implements BackupStore {
       }
 
       @Override
-      public void publish() throws IOException {
+      public void publish(Transfer transfer) throws IOException {
         change();
-        draft.publish();
+        draft.publish(transfer);
       }
 
       @Override
@@ -89,6 +91,17 @@ final class DyingStore implements BackupStore {
         }
       }
     };
+  }
+
+  @Override
+  public Optional<Unsent> keep(Manifest point, Optional<UUID> below, Transfer transfer)
+      throws IOException {
+    return store.keep(point, below, transfer);
+  }
+
+  @Override
+  public List<Unsent> unsent(String device) throws IOException {
+    return store.unsent(device);
   }
 
   @Override

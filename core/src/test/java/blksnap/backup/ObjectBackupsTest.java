@@ -33,12 +33,14 @@ class ObjectBackupsTest {
 
   private final MemoryObjects objects = new MemoryObjects();
   private Path spool;
+  private Path records;
   private ObjectBackups store;
 
   @BeforeEach
   void open() throws IOException {
     spool = Files.createDirectory(directory.resolve("spool"));
-    store = new ObjectBackups(objects, spool);
+    records = directory.resolve("records");
+    store = new ObjectBackups(objects, spool, records);
   }
 
   private Manifest backUp(BackupWorld world, Map<String, SparseDisk> models) throws IOException {
@@ -80,12 +82,14 @@ class ObjectBackupsTest {
     assertThat(store.files(BackupWorld.DEVICE)).hasSize(2 * 4); // with what verify found
     assertThat(objects.find(LOCK)).isEmpty();
     assertThat(spool).isEmptyDirectory();
+    assertThat(records).isEmptyDirectory();
+    assertThat(objects.uploads()).isZero();
   }
 
   @Test
   void aDeviceThatIsLockedIsRefused() throws IOException {
     try (Closeable _ = store.lock(BackupWorld.DEVICE)) {
-      var other = new ObjectBackups(objects, spool);
+      var other = new ObjectBackups(objects, spool, records);
       refused(Errno.EBUSY, () -> other.lock(BackupWorld.DEVICE), LOCK);
       other.lock("vm2").close();
     }

@@ -61,7 +61,7 @@ public final class BackupCommand implements Callable<Integer> {
         "Where the backups are: a directory, made if it is not there, or s3://BUCKET/PREFIX in a "
             + "store that speaks S3. Keys, region and AWS_ENDPOINT_URL_S3 are found as the AWS "
             + "tools find them; files are put together in TMPDIR, or /var/tmp, before they are "
-            + "uploaded."
+            + "uploaded. An upload that is cut off is finished by the next backup of the device."
       })
   String to = "";
 
@@ -144,7 +144,7 @@ public final class BackupCommand implements Callable<Integer> {
   private BackupRun.Made run() throws IOException, InterruptedException {
     try (Progress progress = context.progress(form());
         Cancellation cancellation = Cancellation.onSignal();
-        BackupStore store = Stores.open(to, context.environment())) {
+        BackupStore store = Stores.open(to, context)) {
       var options =
           new BackupOptions(
               full,

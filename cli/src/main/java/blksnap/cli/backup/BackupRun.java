@@ -32,8 +32,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * One backup of one or more devices at one instant: attaches what is not attached, takes a
- * snapshot, copies its images, makes the copies points, and gives everything back whatever happens.
- * One thread.
+ * snapshot, copies its images, gives the snapshot back, makes the copies points, and gives
+ * everything else back whatever happens. One thread.
  */
 final class BackupRun {
   /** Snapshots of backups are called so, with the process behind it. */
@@ -99,7 +99,9 @@ final class BackupRun {
     if (backups.containsKey(device.name())) {
       throw new BlkSnapException(Errno.EINVAL, "device " + device.name() + " is named twice");
     }
-    backups.put(device.name(), DeviceBackup.begin(store, device.name(), device.path(), options));
+    DeviceBackup backup = DeviceBackup.begin(store, device.name(), device.path(), options);
+    backups.put(device.name(), backup);
+    warnings.addAll(backup.notes());
   }
 
   private CtrlReply.DeviceEntry device(String argument) throws IOException, InterruptedException {
@@ -142,7 +144,7 @@ final class BackupRun {
     var entry = context.ask(new CtrlRequest.SnapshotInfo(name), CtrlReply.SnapshotEntry.class);
     var images = context.ask(new CtrlRequest.SnapshotImages(name), CtrlReply.Images.class);
     UUID run = UUID.randomUUID();
-    List<Manifest> points = new ArrayList<>();
+    int copied = 0;
     for (CtrlReply.ImageEntry image : images.images()) {
       String device = image.device();
       DeviceBackup backup = backups.get(device);
@@ -150,17 +152,35 @@ final class BackupRun {
         throw new BlkSnapException(Errno.EPROTO, "the snapshot has an image of " + device);
       }
       Interval interval = Interval.between(mapOf(before, device), mapOf(after, device));
-      points.add(backup.copy(image(image, entry, backup, interval), run));
+      backup.copy(image(image, entry, backup, interval), run);
+      copied++;
     }
-    if (points.size() != backups.size()) {
+    if (copied != backups.size()) {
       throw new BlkSnapException(
-          Errno.EPROTO,
-          "the snapshot has " + points.size() + " images of " + backups.size() + " devices");
+          Errno.EPROTO, "the snapshot has " + copied + " images of " + backups.size() + " devices");
+    }
+    releaseSnapshot();
+    for (DeviceBackup backup : backups.values()) {
+      backup.keep();
+    }
+    List<Manifest> points = new ArrayList<>();
+    for (DeviceBackup backup : backups.values()) {
+      points.add(backup.publish());
     }
     for (DeviceBackup backup : backups.values()) {
       backup.commit();
     }
     return new Made(run, points, List.copyOf(warnings));
+  }
+
+  /** All is copied: writers need not preserve anything while the copies go to the store. */
+  private void releaseSnapshot() throws IOException, InterruptedException {
+    try {
+      askUntilFree(new CtrlRequest.SnapshotDestroy(snapshot.orElseThrow()));
+      snapshot = Optional.empty();
+    } catch (BlkSnapException _) {
+      // asked again at the end, which says so when it is refused again
+    }
   }
 
   private static CtrlReply.CbtState mapOf(Map<String, CtrlReply.CbtState> maps, String device) {

@@ -35,7 +35,7 @@ public final class BackupsListCommand implements Callable<Integer> {
   }
 
   static int list(CommandContext context, String place) throws IOException {
-    try (BackupStore store = Stores.open(place, context.environment())) {
+    try (BackupStore store = Stores.open(place, context)) {
       new BackupOutput(context).list(store);
     }
     return ExitCodes.DONE;

@@ -52,7 +52,7 @@ public final class BackupsOpenCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     Path place = context.environment().absolute(socket);
-    try (Stores.Chosen chosen = Stores.choose(point, context.environment());
+    try (Stores.Chosen chosen = Stores.choose(point, context);
         Cancellation cancellation = Cancellation.onSignal();
         PointExport _ = PointExport.open(chosen.points(), chosen.point(), place, new LogRing())) {
       String name = PointExport.exportName(chosen.point());

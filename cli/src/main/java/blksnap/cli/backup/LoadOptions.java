@@ -26,7 +26,8 @@ final class LoadOptions {
       names = "--limit-rate",
       paramLabel = Labels.SIZE,
       converter = ByteSize.Converter.class,
-      description = "Most that is read in a second; a number with K, M, G, T or s (sectors).")
+      description =
+          "Most that is read, or uploaded, in a second; a number with K, M, G, T or s (sectors).")
   Optional<ByteSize> limitRate = Optional.empty();
 
   /** Judged before anything is done. */

@@ -92,7 +92,7 @@ public final class PruneCommand implements Callable<Integer> {
     }
     try (Progress progress = context.progress();
         Cancellation cancellation = Cancellation.onSignal();
-        BackupStore store = Stores.open(place, context.environment())) {
+        BackupStore store = Stores.open(place, context)) {
       BackupOptions.Load wanted = load.load(spec, progress, cancellation::isCancelled);
       for (String device : devices.isEmpty() ? store.devices() : devices) {
         var prune = new Prune(store, device, policy, ZoneId.systemDefault(), wanted);

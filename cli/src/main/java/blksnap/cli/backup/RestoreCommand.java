@@ -64,7 +64,7 @@ public final class RestoreCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    try (Stores.Chosen chosen = Stores.choose(point, context.environment())) {
+    try (Stores.Chosen chosen = Stores.choose(point, context)) {
       Restore.Done done = restore(chosen);
       new BackupOutput(context).restored(chosen.point(), target, done);
     }

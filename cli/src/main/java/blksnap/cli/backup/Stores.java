@@ -5,6 +5,8 @@ import blksnap.backup.DevicePoints;
 import blksnap.backup.DirectoryStore;
 import blksnap.backup.Manifest;
 import blksnap.backup.ObjectBackups;
+import blksnap.cli.command.CommandContext;
+import blksnap.cli.command.Directories;
 import blksnap.cli.command.Environment;
 import blksnap.cli.s3.S3Connection;
 import blksnap.error.BlkSnapException;
@@ -20,6 +22,10 @@ import java.util.regex.Pattern;
 final class Stores {
   private static final Pattern SCHEME = Pattern.compile("[a-z][a-z0-9+]+://.*");
   private static final String S3 = "s3://";
+
+  /** Records of files that are on their way to an object store. */
+  private static final String UPLOADS = "uploads";
+
   private static final Pattern POINT_FILE =
       Pattern.compile("(\\d{8}T\\d{6}Z(?:-\\d+)?)(?:\\.(?:json|qcow2|raw))?");
 
@@ -38,9 +44,9 @@ final class Stores {
    *
    * @throws BlkSnapException {@code ENOTSUP} when it is the URI of something else
    */
-  static BackupStore open(String place, Environment environment) throws BlkSnapException {
+  static BackupStore open(String place, CommandContext context) throws BlkSnapException {
     if (place.startsWith(S3)) {
-      return openS3(place, environment);
+      return openS3(place, context);
     }
     if (SCHEME.matcher(place).matches()) {
       throw new BlkSnapException(
@@ -49,14 +55,16 @@ final class Stores {
               + place
               + " is neither");
     }
-    return new DirectoryStore(environment.absolute(Path.of(place)).normalize());
+    return new DirectoryStore(context.environment().absolute(Path.of(place)).normalize());
   }
 
-  private static BackupStore openS3(String place, Environment environment) throws BlkSnapException {
+  private static BackupStore openS3(String place, CommandContext context) throws BlkSnapException {
+    Environment environment = context.environment();
     try {
       return new ObjectBackups(
           S3Connection.open(place, environment.variables()),
-          environment.absolute(Path.of(environment.variable("TMPDIR").orElse("/var/tmp"))));
+          environment.absolute(Path.of(environment.variable("TMPDIR").orElse("/var/tmp"))),
+          Directories.state(context.options(), environment).resolve(UPLOADS));
     } catch (NoClassDefFoundError e) {
       throw new BlkSnapException(
               Errno.ENOTSUP, "the libraries for S3 are not on the class path: " + e, e)
@@ -65,17 +73,19 @@ final class Stores {
   }
 
   /** Without a slash at its end; that of a directory absolute. */
-  private static String full(String text, Environment environment) {
+  private static String full(String text, CommandContext context) {
     String path = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
-    return path.startsWith(S3) ? path : environment.absolute(Path.of(path)).normalize().toString();
+    return path.startsWith(S3)
+        ? path
+        : context.environment().absolute(Path.of(path)).normalize().toString();
   }
 
   /**
    * Opens {@code PLACE/DEVICE/POINT}, where the point's name may be that of a file of it, or {@code
    * PLACE/DEVICE} for the latest one.
    */
-  static Chosen choose(String text, Environment environment) throws IOException {
-    String path = full(text, environment);
+  static Chosen choose(String text, CommandContext context) throws IOException {
+    String path = full(text, context);
     int slash = path.lastIndexOf('/');
     Matcher last = POINT_FILE.matcher(path.substring(slash + 1));
     String name = last.matches() ? last.group(1) : "";
@@ -84,7 +94,7 @@ final class Stores {
     if (above <= 0 || (path.startsWith(S3) && above < S3.length())) {
       throw notAPoint(text);
     }
-    BackupStore store = open(device.substring(0, above), environment);
+    BackupStore store = open(device.substring(0, above), context);
     try {
       DevicePoints points = DevicePoints.load(store, device.substring(above + 1));
       if (points.all().isEmpty() && points.damaged().isEmpty()) {
@@ -103,12 +113,12 @@ final class Stores {
   }
 
   /** Whether a path is a device's place rather than a place of several. */
-  static boolean isPoint(String text, Environment environment) {
+  static boolean isPoint(String text, CommandContext context) {
     if (text.startsWith(S3)) {
-      String path = full(text, environment);
+      String path = full(text, context);
       return POINT_FILE.matcher(path.substring(path.lastIndexOf('/') + 1)).matches();
     }
-    Path path = environment.absolute(Path.of(text));
+    Path path = context.environment().absolute(Path.of(text));
     return POINT_FILE.matcher(String.valueOf(path.getFileName())).matches()
         || Files.isRegularFile(path);
   }

@@ -73,10 +73,10 @@ public final class VerifyCommand implements Callable<Integer> {
 
   /** A place of backups holds directories of devices, and a device's holds none. */
   private boolean isPoint() throws IOException {
-    if (Stores.isPoint(place, context.environment())) {
+    if (Stores.isPoint(place, context)) {
       return true;
     }
-    try (BackupStore store = Stores.open(place, context.environment())) {
+    try (BackupStore store = Stores.open(place, context)) {
       if (!store.devices().isEmpty()) {
         return false;
       }
@@ -85,7 +85,7 @@ public final class VerifyCommand implements Callable<Integer> {
   }
 
   private boolean verifyPoint(BackupOptions.Load wanted) throws IOException {
-    try (Stores.Chosen chosen = Stores.choose(place, context.environment())) {
+    try (Stores.Chosen chosen = Stores.choose(place, context)) {
       var verification = new Verification(chosen.store(), chosen.points(), wanted);
       Manifest point = chosen.point();
       boolean good = tell(point, verification.verify(point));
@@ -119,7 +119,7 @@ public final class VerifyCommand implements Callable<Integer> {
           spec.commandLine(), "--against goes with one point: write DIR/DEVICE/POINT");
     }
     boolean good = true;
-    try (BackupStore store = Stores.open(place, context.environment())) {
+    try (BackupStore store = Stores.open(place, context)) {
       for (String device : store.devices()) {
         DevicePoints points = DevicePoints.load(store, device);
         var verification = new Verification(store, points, wanted);

@@ -38,12 +38,16 @@ public record Directories(Path run, Path state) {
                             + environment.uid()
                             + " does not exist")
                     .withHint("name one with --run-dir or " + RUN_VARIABLE));
-    Path state =
+    return new Directories(environment.absolute(run), state(options, environment));
+  }
+
+  /** Where what outlives the engine is; there is always one. */
+  public static Path state(CommonOptions options, Environment environment) {
+    return environment.absolute(
         options
             .stateDirectory()
             .or(() -> environment.variable(STATE_VARIABLE).map(Path::of))
-            .orElseGet(() -> stateByRule(environment));
-    return new Directories(environment.absolute(run), environment.absolute(state));
+            .orElseGet(() -> stateByRule(environment)));
   }
 
   private static Optional<Path> runByRule(Environment environment) {

@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
 /** A part of a file as a stream; closing it leaves the file open. One thread. */
 final class PartStream extends InputStream {
   /** Read from the file at a time. */
-  static final int BYTES = 1 << 17;
+  private static final int BYTES = 1 << 17;
 
   private final ByteFile file;
   private final ByteBuffer block = ByteBuffer.allocateDirect(BYTES).limit(0);

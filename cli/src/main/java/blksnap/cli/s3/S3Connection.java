@@ -55,14 +55,15 @@ public final class S3Connection {
     }
     String path = Optional.ofNullable(form.group(2)).orElse("").replaceAll("^/+|/+$", "");
     try {
-      return new S3Objects(client(variables), form.group(1), path.isEmpty() ? "" : path + "/");
+      String prefix = path.isEmpty() ? "" : path + "/";
+      return new S3Objects(client(variables), form.group(1), prefix, endpoint(variables));
     } catch (SdkClientException e) {
       throw new BlkSnapException(Errno.EINVAL, "S3 cannot be used: " + e.getMessage(), e);
     }
   }
 
   private static S3Client client(Map<String, String> variables) {
-    boolean elsewhere = isElsewhere(variables);
+    boolean elsewhere = !endpoint(variables).isEmpty();
     BackoffStrategy wait = BackoffStrategy.exponentialDelayHalfJitter(FIRST_WAIT, LONGEST_WAIT);
     var retries =
         AwsRetryStrategy.standardRetryStrategy().toBuilder()
@@ -73,10 +74,12 @@ public final class S3Connection {
             .build();
     var builder =
         S3Client.builder()
-            .httpClientBuilder(
-                UrlConnectionHttpClient.builder()
-                    .connectionTimeout(CONNECT_TIMEOUT)
-                    .socketTimeout(READ_TIMEOUT))
+            .httpClient(
+                new HeldClient(
+                    UrlConnectionHttpClient.builder()
+                        .connectionTimeout(CONNECT_TIMEOUT)
+                        .socketTimeout(READ_TIMEOUT)
+                        .build()))
             .overrideConfiguration(all -> all.retryStrategy(retries))
             // Other stores know Content-MD5, and neither newer checksums nor signed chunks.
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
@@ -100,13 +103,17 @@ public final class S3Connection {
     }
   }
 
-  /** Whether the store is another one than Amazon's, whose buckets need not be names of hosts. */
-  private static boolean isElsewhere(Map<String, String> variables) {
-    return variables.containsKey("AWS_ENDPOINT_URL_S3")
-        || variables.containsKey("AWS_ENDPOINT_URL")
-        || ProfileFile.defaultProfileFile()
-            .profile(ProfileFileSystemSetting.AWS_PROFILE.getStringValue().orElse("default"))
-            .flatMap(profile -> profile.property("endpoint_url"))
-            .isPresent();
+  /**
+   * Where the store is, if it is another one than Amazon's, whose buckets need not be names of
+   * hosts; else empty.
+   */
+  private static String endpoint(Map<String, String> variables) {
+    return Optional.ofNullable(variables.get("AWS_ENDPOINT_URL_S3"))
+        .or(() -> Optional.ofNullable(variables.get("AWS_ENDPOINT_URL")))
+        .or(() ->
+            ProfileFile.defaultProfileFile()
+                .profile(ProfileFileSystemSetting.AWS_PROFILE.getStringValue().orElse("default"))
+                .flatMap(profile -> profile.property("endpoint_url")))
+        .orElse("");
   }
 }

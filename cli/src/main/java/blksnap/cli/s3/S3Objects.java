@@ -1,11 +1,10 @@
 package blksnap.cli.s3;
 
 import blksnap.backup.ObjectStore;
+import blksnap.backup.Transfer;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import blksnap.qcow2.ByteFile;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -15,13 +14,12 @@ import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.Set;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -33,7 +31,6 @@ import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
-import software.amazon.awssdk.services.s3.model.UploadPartResponse;
 
 /** Objects of a bucket whose names begin with a prefix. Safe from many threads. */
 public final class S3Objects implements ObjectStore {
@@ -42,9 +39,6 @@ public final class S3Objects implements ObjectStore {
 
   /** S3 takes 10,000; a part grows for an object that would have more. */
   private static final int MOST_PARTS = 9_000;
-
-  /** Parts that are under way at a time. */
-  private static final int AT_A_TIME = 4;
 
   private static final int NOT_FOUND = 404;
   private static final int FORBIDDEN = 403;
@@ -58,16 +52,25 @@ public final class S3Objects implements ObjectStore {
   /** Empty, or with a slash at its end. */
   private final String prefix;
 
-  S3Objects(S3Client client, String bucket, String prefix) {
+  /** Where the store is; empty: Amazon's. */
+  private final String endpoint;
+
+  S3Objects(S3Client client, String bucket, String prefix, String endpoint) {
     this.client = client;
     this.bucket = bucket;
     this.prefix = prefix;
+    this.endpoint = endpoint;
   }
 
   @Override
   public String name() {
     String name = "s3://" + bucket + "/" + prefix;
     return name.substring(0, name.length() - 1);
+  }
+
+  @Override
+  public String place() {
+    return name() + " at " + endpoint;
   }
 
   private String key(String object) {
@@ -252,146 +255,123 @@ public final class S3Objects implements ObjectStore {
         });
   }
 
-  /** A part of a file. */
-  private record Range(long offset, long length) {
-    /** May be opened more than once: what failed is sent again. */
-    InputStream open(ByteFile content) {
-      return new PartStream(content, offset, length);
-    }
-
-    RequestBody body(ByteFile content) {
-      return RequestBody.fromContentProvider(
-          () -> open(content), length, "application/octet-stream");
-    }
-
-    String md5(ByteFile content) throws IOException {
-      MessageDigest digest = md5Digest();
-      try (InputStream in = open(content)) {
-        byte[] part = new byte[PartStream.BYTES];
-        for (int count = in.read(part); count >= 0; count = in.read(part)) {
-          digest.update(part, 0, count);
-        }
-      }
-      return Base64.getEncoder().encodeToString(digest.digest());
-    }
-  }
-
   /** The store refuses what arrives with another one. */
   private static String md5(byte[] content) {
-    return Base64.getEncoder().encodeToString(md5Digest().digest(content));
-  }
-
-  private static MessageDigest md5Digest() {
     try {
-      return MessageDigest.getInstance("MD5");
+      return Base64.getEncoder().encodeToString(MessageDigest.getInstance("MD5").digest(content));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("Java has no MD5", e);
     }
   }
 
-  @Override
-  public void upload(String object, ByteFile content) throws IOException {
-    long size = content.sizeBytes();
-    if (size <= PART_BYTES) {
-      var all = new Range(0, size);
-      String md5 = all.md5(content);
-      ask(
-          "uploading " + object,
-          () ->
-              client.putObject(
-                  request -> request.bucket(bucket).key(key(object)).contentMD5(md5),
-                  all.body(content)));
-      return;
-    }
-    long partBytes = partBytes(size);
-    String id =
-        ask(
-            "uploading " + object,
-            () ->
-                client
-                    .createMultipartUpload(request -> request.bucket(bucket).key(key(object)))
-                    .uploadId());
-    boolean complete = false;
-    try {
-      List<CompletedPart> parts = uploadParts(object, content, id, partBytes);
-      ask(
-          "completing " + object,
-          () ->
-              client.completeMultipartUpload(request ->
-                  request
-                      .bucket(bucket)
-                      .key(key(object))
-                      .uploadId(id)
-                      .multipartUpload(all -> all.parts(parts))));
-      complete = true;
-    } finally {
-      if (!complete) {
-        abandon(object, id);
-      }
-    }
+  private static String md5(Piece content) {
+    return Base64.getEncoder().encodeToString(HexFormat.of().parseHex(content.md5()));
   }
 
-  /** Bytes of each part but the last of an object of this size. */
-  static long partBytes(long size) {
+  /** May be opened more than once: what failed is sent again. */
+  private static RequestBody body(Piece content) {
+    return RequestBody.fromContentProvider(
+        () -> new PartStream(content.content(), content.offset(), content.length()),
+        content.length(),
+        "application/octet-stream");
+  }
+
+  private <T> T send(String what, Transfer transfer, Ask<T> request) throws IOException {
+    var sending = new HeldClient.Sending(transfer);
+    return ScopedValue.where(HeldClient.SENDING, sending).call(() -> ask(what, request));
+  }
+
+  @Override
+  public void put(String object, Piece content, Transfer transfer) throws IOException {
+    send(
+        "uploading " + object,
+        transfer,
+        () ->
+            client.putObject(
+                request -> request.bucket(bucket).key(key(object)).contentMD5(md5(content)),
+                body(content)));
+  }
+
+  @Override
+  public long partBytes(long size) {
     long least = (size + MOST_PARTS - 1) / MOST_PARTS;
     return Math.max(PART_BYTES, (least + (1 << 20) - 1) >>> 20 << 20);
   }
 
-  private List<CompletedPart> uploadParts(
-      String object, ByteFile content, String id, long partBytes) throws IOException {
-    long size = content.sizeBytes();
-    int count = (int) ((size + partBytes - 1) / partBytes);
-    List<Callable<CompletedPart>> parts = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      int number = i + 1;
-      var range = new Range(i * partBytes, Math.min(partBytes, size - i * partBytes));
-      parts.add(() -> uploadPart(object, content, id, number, range));
-    }
-    var names = Thread.ofPlatform().daemon().name("blksnap-upload-", 0).factory();
-    try (ExecutorService threads = Executors.newFixedThreadPool(AT_A_TIME, names)) {
-      List<Future<CompletedPart>> under = parts.stream().map(threads::submit).toList();
-      List<CompletedPart> done = new ArrayList<>();
-      try {
-        for (Future<CompletedPart> part : under) {
-          done.add(part.get());
-        }
-      } catch (ExecutionException e) {
-        threads.shutdownNow();
-        if (e.getCause() instanceof IOException cause) {
-          throw cause;
-        }
-        throw new IllegalStateException(e.getCause());
-      } catch (InterruptedException e) {
-        threads.shutdownNow();
-        Thread.currentThread().interrupt();
-        throw new BlkSnapException(Errno.EINTR, "interrupted", e);
-      }
-      return done;
-    }
+  @Override
+  public String beginUpload(String object) throws IOException {
+    return ask(
+        "uploading " + object,
+        () ->
+            client
+                .createMultipartUpload(request -> request.bucket(bucket).key(key(object)))
+                .uploadId());
   }
 
-  private CompletedPart uploadPart(
-      String object, ByteFile content, String id, int number, Range range) throws IOException {
-    String md5 = range.md5(content);
-    UploadPartResponse response =
-        ask(
-            "uploading part " + number + " of " + object,
-            () ->
-                client.uploadPart(
+  @Override
+  public Optional<Map<Integer, Part>> parts(String object, String upload) throws IOException {
+    return ask(
+        "listing parts of " + object,
+        () -> {
+          Map<Integer, Part> parts = new HashMap<>();
+          try {
+            client
+                .listPartsPaginator(
+                    request -> request.bucket(bucket).key(key(object)).uploadId(upload))
+                .parts()
+                .forEach(part -> parts.put(part.partNumber(), new Part(part.size(), part.eTag())));
+            return Optional.of(parts);
+          } catch (S3Exception e) {
+            if (e.statusCode() != NOT_FOUND) {
+              throw e;
+            }
+            return Optional.empty();
+          }
+        });
+  }
+
+  @Override
+  public String putPart(String object, String upload, int number, Piece content, Transfer transfer)
+      throws IOException {
+    return send(
+        "uploading part " + number + " of " + object,
+        transfer,
+        () ->
+            client
+                .uploadPart(
                     request ->
                         request
                             .bucket(bucket)
                             .key(key(object))
-                            .uploadId(id)
+                            .uploadId(upload)
                             .partNumber(number)
-                            .contentMD5(md5),
-                    range.body(content)));
-    return CompletedPart.builder().partNumber(number).eTag(response.eTag()).build();
+                            .contentMD5(md5(content)),
+                    body(content))
+                .eTag());
   }
 
-  private void abandon(String object, String id) {
+  @Override
+  public void completeUpload(String object, String upload, List<String> tags) throws IOException {
+    List<CompletedPart> parts = new ArrayList<>();
+    for (String tag : tags) {
+      parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
+    }
+    ask(
+        "completing " + object,
+        () ->
+            client.completeMultipartUpload(request ->
+                request
+                    .bucket(bucket)
+                    .key(key(object))
+                    .uploadId(upload)
+                    .multipartUpload(all -> all.parts(parts))));
+  }
+
+  @Override
+  public void abandonUpload(String object, String upload) {
     try {
-      client.abortMultipartUpload(request -> request.bucket(bucket).key(key(object)).uploadId(id));
+      client.abortMultipartUpload(
+          request -> request.bucket(bucket).key(key(object)).uploadId(upload));
     } catch (SdkException _) {
       // the next backup gives it up
     }
@@ -405,13 +385,14 @@ public final class S3Objects implements ObjectStore {
   }
 
   @Override
-  public void abandonUploads(String start) throws IOException {
+  public void abandonUploads(String start, Set<String> but) throws IOException {
     try {
       client
           .listMultipartUploadsPaginator(request -> request.bucket(bucket).prefix(key(start)))
           .uploads()
           .stream()
           .filter(upload -> upload.key().startsWith(key(start)))
+          .filter(upload -> !but.contains(upload.uploadId()))
           .forEach(this::abandon);
     } catch (SdkException e) {
       if (status(e) != NOT_IMPLEMENTED) {
@@ -421,7 +402,7 @@ public final class S3Objects implements ObjectStore {
   }
 
   private void abandon(MultipartUpload upload) {
-    abandon(upload.key().substring(prefix.length()), upload.uploadId());
+    abandonUpload(upload.key().substring(prefix.length()), upload.uploadId());
   }
 
   @Override

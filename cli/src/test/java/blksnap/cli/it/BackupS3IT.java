@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.testing.Bytes;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +18,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.Part;
 
 /** Backups in a store that speaks S3: a real server, which is a process of its own. */
 @Timeout(300)
@@ -181,6 +188,96 @@ final class BackupS3IT {
     assertThat(backUp()).contains("full");
     assertThat(objects(".lock")).isEmpty();
     ok("verify", PLACE);
+  }
+
+  /** Bytes of the parts that the server has of uploads that were begun. */
+  private long partsThere() {
+    var access =
+        StaticCredentialsProvider.create(
+            AwsBasicCredentials.create(S3Server.USER, S3Server.SECRET));
+    try (S3Client client =
+        S3Client.builder()
+            .httpClientBuilder(UrlConnectionHttpClient.builder())
+            .endpointOverride(URI.create("http://127.0.0.1:" + server.address().getPort()))
+            .forcePathStyle(true)
+            .region(Region.US_EAST_1)
+            .credentialsProvider(access)
+            .build()) {
+      return client
+          .listMultipartUploads(request -> request.bucket(S3Server.BUCKET))
+          .uploads()
+          .stream()
+          .flatMap(upload ->
+              client
+                  .listPartsPaginator(request ->
+                      request.bucket(S3Server.BUCKET).key(upload.key()).uploadId(upload.uploadId()))
+                  .parts()
+                  .stream())
+          .mapToLong(Part::size)
+          .sum();
+    }
+  }
+
+  private List<Path> waiting() throws IOException {
+    Path uploads = lab.state().resolve("uploads");
+    List<Path> waiting = new ArrayList<>();
+    for (Path place : List.of(directory, uploads)) {
+      if (Files.isDirectory(place)) {
+        try (Stream<Path> all = Files.walk(place, 2)) {
+          waiting.addAll(
+              all.filter(Files::isRegularFile)
+                  .filter(file ->
+                      file.startsWith(uploads)
+                          || file.getFileName().toString().startsWith("blksnap-"))
+                  .toList());
+        }
+      }
+    }
+    return waiting;
+  }
+
+  @Test
+  void anUploadThatIsKilledIsFinishedByTheNextBackupWhichSendsWhatIsMissing() throws Exception {
+    int size = 160 * MIB;
+    disk = lab.disk("vm1.img", size);
+    Path first = Files.copy(disk, lab.path("first.img"));
+    try (var counting = new CountingServer(server.address())) {
+      variables.put("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:" + counting.port());
+      counting.standAfter(120L * MIB); // four parts are under way at a time
+      String[] words = {
+        "backup", disk.toString(), "--to", PLACE, "--storage", directory.toString(), "--json"
+      };
+      try (Background backup = begin(words)) {
+        Lab.until("it is uploaded", () -> counting.stands() || !backup.isAlive());
+        lab.program("kill", "-KILL", Long.toString(backup.pid()));
+        assertThat(backup.await()).as("%s", backup.output()).isEqualTo(128 + 9);
+      }
+      long there = partsThere();
+      assertThat(there).isBetween(3L * 16 * MIB, size - 1L);
+      assertThat(objects(".json")).isEmpty();
+      assertThat(waiting()).hasSize(3); // an image, its hashes, and the record of both
+
+      counting.goOn();
+      long sent = counting.sent();
+      change(5 * MIB + 100, 5000);
+      String output = backUp();
+      assertThat(output).contains("increment", "8K changed", "was finished");
+      String told = output.replaceAll("(?s).*was finished: (\\d+) of (\\d+) bytes.*", "$1");
+      assertThat(Long.parseLong(told)).isGreaterThanOrEqualTo(there);
+      assertThat(counting.sent() - sent).isBetween(1L, size - there + 4 * MIB);
+    }
+    variables.put("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:" + server.address().getPort());
+    assertThat(waiting()).isEmpty();
+    assertThat(partsThere()).isZero();
+    assertThat(objects(".lock")).isEmpty();
+    assertThat(ok("verify", PLACE).lines().filter(line -> line.endsWith(": good"))).hasSize(2);
+    Path restored = lab.path("restored.img");
+    String oldest = objects(".json").getFirst().getFileName().toString().replace(".json", "");
+    ok("restore", PLACE + "/vm1/" + oldest, "--to", restored.toString());
+    assertThat(Files.mismatch(first, restored)).isEqualTo(-1);
+    Files.delete(restored);
+    ok("restore", PLACE + "/vm1", "--to", restored.toString());
+    assertThat(Files.mismatch(disk, restored)).isEqualTo(-1);
   }
 
   @Test

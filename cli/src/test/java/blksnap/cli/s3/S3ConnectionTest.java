@@ -41,11 +41,23 @@ final class S3ConnectionTest {
   }
 
   @Test
-  void noObjectHasMorePartsThanS3Takes() {
-    for (long size = 1 << 20; size <= 5L << 40; size = size * 3 + 1) {
-      long part = S3Objects.partBytes(size);
-      assertThat((size + part - 1) / part).as("%s", size).isLessThanOrEqualTo(10_000);
-      assertThat(part).isGreaterThanOrEqualTo(5 << 20).isLessThanOrEqualTo(5L << 30);
+  void noObjectHasMorePartsThanS3Takes() throws IOException {
+    try (ObjectStore store = S3Connection.open("s3://bucket", ELSEWHERE)) {
+      for (long size = 1 << 20; size <= 5L << 40; size = size * 3 + 1) {
+        long part = store.partBytes(size);
+        assertThat((size + part - 1) / part).as("%s", size).isLessThanOrEqualTo(10_000);
+        assertThat(part).isGreaterThanOrEqualTo(5 << 20).isLessThanOrEqualTo(5L << 30);
+      }
+    }
+  }
+
+  @Test
+  void bucketsOfTheSameNameInTwoStoresAreTwoPlaces() throws IOException {
+    Map<String, String> other = Map.of("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2");
+    try (ObjectStore one = S3Connection.open("s3://bucket/a", ELSEWHERE);
+        ObjectStore two = S3Connection.open("s3://bucket/a", other)) {
+      assertThat(one.name()).isEqualTo(two.name());
+      assertThat(one.place()).contains(one.name()).isNotEqualTo(two.place());
     }
   }
 }
