@@ -32,6 +32,9 @@ final class OneBlock implements BlockDevice {
 
         @Override
         public void notRemembered(@Nullable String why) {}
+
+        @Override
+        public void remembered() {}
       };
 
   private volatile byte content;
