@@ -180,11 +180,17 @@ final class TrackerStore {
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
-    List<ByteRange> doubted = List.of(new ByteRange(0, fresh.stamps().sizeBytes()));
+    // What a kernel has in memory goes with it, and where regions are not known, nothing is in
+    // doubt
+    // but for a sync that has failed just now: a whole disk is not written again for a guess.
+    List<ByteRange> doubted =
+        writesLost ? List.of(new ByteRange(0, fresh.stamps().sizeBytes())) : List.of();
     boolean taken = false;
     try {
       intent = WriteIntent.open(home.resolve("intent"), clock);
-      doubted = intent.openRanges(); // a map that cannot be opened does not say that they are not
+      if (writesLost || before.bootId().equals(fresh.bootId())) {
+        doubted = intent.openRanges(); // a map that cannot be opened does not say that they are not
+      }
       map = CbtMap.open(home.resolve("cbt"));
       if (writesLost) {
         map.stamps().loseWrites();
