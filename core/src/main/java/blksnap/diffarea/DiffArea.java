@@ -76,12 +76,13 @@ public final class DiffArea implements Closeable {
     if (config.logDirectory().isEmpty()) {
       this.log = null;
     } else if (start != Start.EMPTY) {
-      this.log =
-          MappingLog.open(
-              config.logDirectory().get(),
-              config.id(),
-              start == Start.AFTER_POWER_LOSS,
-              new Refill(config, preserved, privateBlocks));
+      boolean powerLost = start == Start.AFTER_POWER_LOSS;
+      // What was not durable at once may tell of blocks that others have had since.
+      MappingLog.Replay replay =
+          powerLost && !config.syncEach()
+              ? (_, _, _, _, _) -> {}
+              : new Refill(config, preserved, privateBlocks);
+      this.log = MappingLog.open(config.logDirectory().get(), config.id(), powerLost, replay);
       boolean opened = false;
       try {
         recoverEnd();
@@ -144,7 +145,7 @@ public final class DiffArea implements Closeable {
 
   /**
    * The area of an earlier process, from its mappings; its blocks are counted as in use in their
-   * storages.
+   * storages. After a power loss one that was not synced block by block has none.
    */
   public static DiffArea recover(
       AreaConfig config,

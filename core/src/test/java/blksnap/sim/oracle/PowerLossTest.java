@@ -118,6 +118,34 @@ class PowerLossTest {
     }
   }
 
+  /** Others may have had its blocks since what the disk knows of it was written. */
+  @Test
+  void leavesNoBlockToAnImageThatThePowerTook() throws Exception {
+    SimMachine machine = machine(1);
+    Parameters parameters = parameters();
+    SimEngine engine = SimEngine.load(machine, parameters);
+    attach(engine, machine);
+    engine.trackers.find("vm1").device().write(0, Stamps.filled(6, 8)); // zeroes take no block
+    Snapshot snapshot =
+        engine.snapshots.create(
+            List.of("vm1"),
+            machine.path("/storage/s"),
+            OptionalLong.empty(),
+            new SnapshotConfig("s", Durability.PROCESS, FullPolicy.BREAK));
+    engine.snapshots.take(snapshot);
+    engine.trackers.find("vm1").device().write(0, Stamps.filled(7, 8));
+    assertThat(taken(snapshot).area().blocksStored()).isEqualTo(1);
+    taken(snapshot).area().force();
+
+    machine.cut();
+    SimEngine next = SimEngine.load(machine, parameters);
+
+    Snapshot found = next.snapshots.find("s");
+    assertThat(taken(found).area().corruption()).contains(Errno.EIO);
+    assertThat(taken(found).area().blocksStored()).isZero();
+    assertThat(found.storage().space().filled()).isZero();
+  }
+
   @Test
   void reportsNoMoreThanWasWrittenByAClientThatNeverFlushedOnceItRested() throws Exception {
     SimMachine machine = machine(1);
