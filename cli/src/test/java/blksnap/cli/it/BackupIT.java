@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,9 +70,15 @@ final class BackupIT {
     return lab.ok(words.toArray(String[]::new)).split("\t", -1)[0].split("/", -1)[1];
   }
 
+  /** Oldest first: the second point of one second is called like the first, and more. */
   private List<String> images(String device) throws IOException {
+    String ending = ".qcow2";
     try (Stream<Path> files = Files.list(deviceDirectory(device))) {
-      return files.map(Path::toString).filter(file -> file.endsWith(".qcow2")).sorted().toList();
+      return files
+          .map(Path::toString)
+          .filter(file -> file.endsWith(ending))
+          .sorted(Comparator.comparing(file -> file.substring(0, file.length() - ending.length())))
+          .toList();
     }
   }
 
