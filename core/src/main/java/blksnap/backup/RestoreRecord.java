@@ -2,13 +2,11 @@ package blksnap.backup;
 
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
-import blksnap.linux.Directories;
 import blksnap.linux.FileStatus;
 import blksnap.linux.NativeFile;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
@@ -65,10 +63,6 @@ final class RestoreRecord {
   }
 
   void remove() throws IOException {
-    boolean was = Files.deleteIfExists(path);
-    was |= Files.deleteIfExists(path.resolveSibling(path.getFileName() + StateFile.UNFINISHED));
-    if (was) {
-      Directories.syncEntry(path);
-    }
+    StateFile.remove(path);
   }
 }

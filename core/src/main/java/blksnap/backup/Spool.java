@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -95,7 +96,7 @@ final class Spool {
       Set<NativeFile.Flag> flags = Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW);
       return new Draft(NativeFile.open(path, flags), record);
     } catch (IOException | RuntimeException e) {
-      Closing.after(e, List.of(() -> remove(record)));
+      Closing.after(e, List.of(() -> StateFile.remove(record)));
       throw e;
     }
   }
@@ -103,14 +104,7 @@ final class Spool {
   /** Removes a file and its record. */
   void remove(Draft draft) throws IOException {
     Files.deleteIfExists(draft.file.path());
-    remove(draft.record);
-  }
-
-  private static void remove(Path record) throws IOException {
-    Files.deleteIfExists(record.resolveSibling(record.getFileName() + StateFile.UNFINISHED));
-    if (Files.deleteIfExists(record)) {
-      Directories.syncEntry(record);
-    }
+    StateFile.remove(draft.record);
   }
 
   /** Makes it durable that drafts are the files of a point now; its record. */
@@ -118,7 +112,7 @@ final class Spool {
     Path record = directory(kept.point.device()).resolve(kept.point.id() + UNSENT);
     write(record, kept);
     for (Draft draft : drafts) {
-      remove(draft.record);
+      StateFile.remove(draft.record);
     }
     return record;
   }
@@ -191,7 +185,7 @@ final class Spool {
         Files.deleteIfExists(item.path);
       }
     }
-    remove(found.record);
+    StateFile.remove(found.record);
   }
 
   /** Removes what killed processes have left that was not complete. */
@@ -201,7 +195,7 @@ final class Spool {
             .flatMap(found -> found.kept.stream())
             .flatMap(kept -> kept.items.stream())
             .map(Item::path)
-            .collect(java.util.stream.Collectors.toSet());
+            .collect(Collectors.toSet());
     for (Path record : list(device, DRAFT)) {
       try {
         Path path = Path.of(StateFile.read(record).text("path"));
@@ -213,7 +207,7 @@ final class Spool {
           throw e;
         }
       }
-      remove(record);
+      StateFile.remove(record);
     }
     for (Path beside : list(device, StateFile.UNFINISHED)) {
       Files.deleteIfExists(beside);

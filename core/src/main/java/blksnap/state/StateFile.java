@@ -70,6 +70,15 @@ public final class StateFile {
     }
   }
 
+  /** Removes the record at {@code path}, durably, and what a write that was cut off has left. */
+  public static void remove(Path path) throws IOException {
+    boolean was = Files.deleteIfExists(path);
+    was |= Files.deleteIfExists(path.resolveSibling(path.getFileName() + UNFINISHED));
+    if (was) {
+      Directories.syncEntry(path);
+    }
+  }
+
   private static void writeNew(Path beside, ByteBuffer bytes) throws IOException {
     try (NativeFile file =
         NativeFile.open(beside, Set.of(NativeFile.Flag.READ_WRITE, NativeFile.Flag.CREATE_NEW))) {
