@@ -110,6 +110,14 @@ public record Manifest(
 
   Manifest withFiles(List<DataFile> others) {
     boolean full = others.getLast().parent.isEmpty();
+    return with(full ? Kind.FULL : Kind.INCREMENT, durationMillis, others);
+  }
+
+  Manifest lasting(Duration duration) {
+    return with(kind, duration.toMillis(), files);
+  }
+
+  private Manifest with(Kind otherKind, long otherDurationMillis, List<DataFile> others) {
     return new Manifest(
         id,
         run,
@@ -117,7 +125,7 @@ public record Manifest(
         path,
         name,
         sequence,
-        full ? Kind.FULL : Kind.INCREMENT,
+        otherKind,
         format,
         compression,
         sizeBytes,
@@ -125,34 +133,11 @@ public record Manifest(
         number,
         consistency,
         takenAt,
-        durationMillis,
+        otherDurationMillis,
         looked,
         readBytes,
         changedBytes,
         others);
-  }
-
-  Manifest lasting(Duration duration) {
-    return new Manifest(
-        id,
-        run,
-        device,
-        path,
-        name,
-        sequence,
-        kind,
-        format,
-        compression,
-        sizeBytes,
-        generation,
-        number,
-        consistency,
-        takenAt,
-        duration.toMillis(),
-        looked,
-        readBytes,
-        changedBytes,
-        files);
   }
 
   /** Names of its files but for the manifest, in the order in which they are published. */
