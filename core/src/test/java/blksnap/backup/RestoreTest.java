@@ -85,13 +85,19 @@ class RestoreTest {
     assertThat(file).hasSize(16 * MIB);
   }
 
-  @Test
-  void aFileThatWasBegunIsGoneOnWith() throws IOException {
+  /** A disk with something in each quarter of a GiB. */
+  private BackupWorld scattered(long bytes) throws IOException {
     Random random = Seeds.fromPropertyOrRandom().random();
-    var world = new BackupWorld(directory, 4 * GIB);
-    for (long at = 0; at < 4 * GIB; at += GIB / 4) {
+    var world = new BackupWorld(directory, bytes);
+    for (long at = 0; at < bytes; at += GIB / 4) {
       world.disk.put(at, BackupWorld.random(random, 2 * MIB));
     }
+    return world;
+  }
+
+  @Test
+  void aFileThatWasBegunIsGoneOnWith() throws IOException {
+    BackupWorld world = scattered(4 * GIB);
     String name = world.backup(BackupWorld.PLAIN, false).name();
     Path file = world.newFile();
     var parts = new AtomicInteger();
@@ -109,11 +115,7 @@ class RestoreTest {
 
   @Test
   void aFileThatIsMadeAnewIsNotTakenForTheOneThatWasBegun() throws IOException {
-    Random random = Seeds.fromPropertyOrRandom().random();
-    var world = new BackupWorld(directory, 2 * GIB);
-    for (long at = 0; at < 2 * GIB; at += GIB / 4) {
-      world.disk.put(at, BackupWorld.random(random, 2 * MIB));
-    }
+    BackupWorld world = scattered(2 * GIB);
     String name = world.backup(BackupWorld.PLAIN, false).name();
     Path file = world.newFile();
     for (boolean withLength : new boolean[] {false, true}) {
