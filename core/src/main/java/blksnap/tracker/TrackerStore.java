@@ -180,9 +180,8 @@ final class TrackerStore {
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
-    // What a kernel has in memory goes with it, and where regions are not known, nothing is in
-    // doubt
-    // but for a sync that has failed just now: a whole disk is not written again for a guess.
+    // Nothing that a kernel has in memory outlives it, and where regions are not known a whole disk
+    // is not written again for a guess, unless a sync of it has failed just now.
     List<ByteRange> doubted =
         writesLost ? List.of(new ByteRange(0, fresh.stamps().sizeBytes())) : List.of();
     boolean taken = false;
