@@ -76,7 +76,10 @@ class SimMutantsTest {
             "    if (log != null && config.syncEach()) {\n      log.force();\n    }\n",
             "")),
     RECORD_NAME_NOT_SYNCED(
-        new Edit("state/StateFile.java", "      Directories.syncEntry(path);\n", "")),
+        new Edit(
+            "state/StateFile.java",
+            "StandardCopyOption.REPLACE_EXISTING);\n      Directories.syncEntry(path);\n",
+            "StandardCopyOption.REPLACE_EXISTING);\n")),
     INTENT_CLEARED_BEFORE_THE_MAP_IS_DURABLE(
         new Edit(
             "cbt/WriteIntent.java",
