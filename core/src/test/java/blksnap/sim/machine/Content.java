@@ -49,6 +49,10 @@ final class Content {
     writtenPages = pages;
   }
 
+  private long endOfLastPage() {
+    return (size + PAGE - 1) / PAGE * PAGE;
+  }
+
   private static void reach(List<byte @Nullable []> pages, int page) {
     while (pages.size() <= page) {
       pages.add(null);
@@ -172,7 +176,7 @@ final class Content {
   /** Zeroes a range; whole pages become holes, or stay allocated. */
   void zero(long offset, long length, boolean allocated) {
     absorb();
-    long end = Math.min(offset + length, ((size + PAGE - 1) / PAGE) * PAGE);
+    long end = Math.min(offset + length, endOfLastPage());
     for (long at = offset; at < end; ) {
       int skip = (int) (at % PAGE);
       int part = (int) Math.min(PAGE - skip, end - at);
@@ -204,10 +208,7 @@ final class Content {
   void truncate(long bytes) {
     absorb();
     if (bytes < size) {
-      zero(bytes, size - bytes, false);
-      if (bytes % PAGE != 0) {
-        zero(bytes, PAGE - bytes % PAGE, false);
-      }
+      zero(bytes, endOfLastPage() - bytes, false); // no page of what is cut off is ever written
     }
     size = bytes;
   }
