@@ -292,7 +292,12 @@ final class SnapshotRecovery {
       context
           .log()
           .error(
-              "snapshot " + snapshot.name() + ": nothing keeps the blocks of " + device + ": " + e);
+              "snapshot "
+                  + snapshot.name()
+                  + ": nothing keeps the blocks of "
+                  + device
+                  + ": "
+                  + e.getMessage());
     }
   }
 
