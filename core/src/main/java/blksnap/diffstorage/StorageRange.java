@@ -337,15 +337,17 @@ final class StorageRange implements Closeable {
         NativeFile.open(path, Set.of(NativeFile.Flag.READ_ONLY, NativeFile.Flag.NOFOLLOW))) {
       ByteBuffer block = ByteBuffer.allocateDirect(Location.BLOCK_BYTES);
       file.read(0, block);
-      block.flip();
-      if (block.remaining() == Location.BLOCK_BYTES && StorageHeader.isOne(block)) {
-        return StorageHeader.decode(path.toString(), block).equals(expected);
+      int same = block.flip().mismatch(expected.encode());
+      if (same < 0) {
+        return true;
       }
-      boolean blank = file.stat().isRegularFile() && file.nextData(Location.BLOCK_BYTES).isEmpty();
-      while (blank && block.hasRemaining()) {
-        blank = block.get() == 0; // its header did not get there
+      // Who wrote the header may have been killed before all of it was there.
+      boolean begun = file.stat().isRegularFile() && file.nextData(Location.BLOCK_BYTES).isEmpty();
+      block.position(same);
+      while (begun && block.hasRemaining()) {
+        begun = block.get() == 0;
       }
-      return blank;
+      return begun;
     }
   }
 

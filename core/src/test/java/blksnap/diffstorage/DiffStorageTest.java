@@ -370,6 +370,34 @@ class DiffStorageTest {
     close(fresh);
   }
 
+  @Test
+  void removesAFileWhoseHeaderCameOnlyInPartAndNoOtherOne() throws IOException {
+    List<RangeDescription> ranges = create("a.diff", 4 * MIB).describe();
+    close(table);
+    Path file = directory.resolve("a.diff");
+    byte[] header = Arrays.copyOf(Files.readAllBytes(file), BLOCK);
+    Files.delete(file);
+    for (int bytes : List.of(0, 1, 4, 17, 35, BLOCK)) {
+      overwrite(file, Arrays.copyOf(Arrays.copyOf(header, bytes), BLOCK));
+      assertThat(removalOfMissing(ranges)).as("%d bytes of its header", bytes).isEmpty();
+      assertThat(file).doesNotExist();
+    }
+    for (int at : List.of(0, 10, 35, 36, BLOCK - 1, 2 * BLOCK)) {
+      overwrite(file, damaged(Arrays.copyOf(Arrays.copyOf(header, 20), 3 * BLOCK), at));
+      assertThat(removalOfMissing(ranges)).as("byte %d is another", at).hasSize(1);
+      Files.delete(file);
+    }
+  }
+
+  /** What was said against removing a storage that could not be opened. */
+  private List<IOException> removalOfMissing(List<RangeDescription> ranges) throws IOException {
+    var fresh = new StorageTable(parameters, (path, status) -> {});
+    fresh.missing(0, SNAPSHOT, ranges, listener).disown();
+    var said = new ArrayList<IOException>();
+    fresh.removeUnused(KEEPER, said::add);
+    return said;
+  }
+
   private static byte[] damaged(byte[] header, int at) {
     byte[] damaged = header.clone();
     damaged[at] ^= 0x40;
