@@ -1,5 +1,6 @@
 package blksnap.snapshot;
 
+import blksnap.cbt.CbtMap;
 import blksnap.cbt.CbtSnapshot;
 import blksnap.diffarea.AreaConfig;
 import blksnap.diffarea.DiffArea;
@@ -24,13 +25,19 @@ final class SnapshotTake {
   /** What a device brings to the take. */
   static final class Prepared {
     final TrackedDevice device;
+    final CbtMap map;
     final SnapshotRecord.Area area;
     final DiffArea diffArea;
     final CbtSnapshot frozen;
 
     Prepared(
-        TrackedDevice device, SnapshotRecord.Area area, DiffArea diffArea, CbtSnapshot frozen) {
+        TrackedDevice device,
+        CbtMap map,
+        SnapshotRecord.Area area,
+        DiffArea diffArea,
+        CbtSnapshot frozen) {
       this.device = device;
+      this.map = map;
       this.area = area;
       this.diffArea = diffArea;
       this.frozen = frozen;
@@ -75,8 +82,9 @@ final class SnapshotTake {
     Path home = store.part(snapshot.id(), device.name());
     store.clearPart(snapshot.id(), device.name());
     Directories.make(home);
-    SnapshotRecord.Area area = area(device);
-    CbtSnapshot frozen = CbtSnapshot.create(home.resolve("frozen"), device.map().geometry());
+    CbtMap map = device.map();
+    SnapshotRecord.Area area = area(device, map);
+    CbtSnapshot frozen = CbtSnapshot.create(home.resolve("frozen"), map.geometry());
     boolean made = false;
     try {
       DiffArea diffArea =
@@ -92,7 +100,7 @@ final class SnapshotTake {
           diffArea.close();
         }
       }
-      return new Prepared(device, area, diffArea, frozen);
+      return new Prepared(device, map, area, diffArea, frozen);
     } finally {
       if (!made) {
         frozen.close();
@@ -105,7 +113,7 @@ final class SnapshotTake {
    * A snapshot that still stands needs what this one will preserve, at the durability that it was
    * promised.
    */
-  private SnapshotRecord.Area area(TrackedDevice device) throws IOException {
+  private SnapshotRecord.Area area(TrackedDevice device, CbtMap map) throws IOException {
     boolean logged = snapshot.config().durability() != Durability.NONE;
     boolean syncEach = snapshot.config().durability() == Durability.POWER;
     for (DiffArea older : device.chain().areas()) {
@@ -120,14 +128,7 @@ final class SnapshotTake {
             context.parameters().get(Parameter.CHUNK_MAXIMUM_COUNT));
     UUID content = context.trackers().find(device.name()).contentId();
     return new SnapshotRecord.Area(
-        UUID.randomUUID(),
-        content,
-        device.map().generation(),
-        device.map().active(),
-        size,
-        shift,
-        logged,
-        syncEach);
+        UUID.randomUUID(), content, map.generation(), map.active(), size, shift, logged, syncEach);
   }
 
   List<Prepared> prepared() {
@@ -188,10 +189,10 @@ final class SnapshotTake {
 
   /**
    * Since it was prepared; its size and its map do not change at once for who is not at the gate.
+   * One that shrank and grew again has its old size, and the map of another generation.
    */
   private static boolean wasResized(Prepared p) {
-    return p.device.sizeBytes() != p.area.sizeBytes()
-        || p.device.map().geometry().capacityBytes() != p.frozen.geometry().capacityBytes();
+    return p.device.sizeBytes() != p.area.sizeBytes() || p.device.map() != p.map;
   }
 
   /**

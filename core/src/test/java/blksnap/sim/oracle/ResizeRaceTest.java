@@ -3,13 +3,18 @@ package blksnap.sim.oracle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.cbt.CbtMap;
+import blksnap.diffarea.FullPolicy;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.log.LogRing;
 import blksnap.param.Parameters;
 import blksnap.sim.machine.Faults;
 import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
 import blksnap.sim.machine.SimScheduler;
+import blksnap.snapshot.Durability;
+import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotConfig;
 import blksnap.tracker.TrackedDevice;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -18,6 +23,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -76,6 +82,65 @@ class ResizeRaceTest {
     engine.trackers.checkpoint();
     machine.quiet(true);
     machine.onCall(() -> {});
+  }
+
+  /** It has its size again then, and the numbers of its map are another generation's. */
+  @Test
+  void aTakeKnowsADeviceThatShrankAndGrewBackMeanwhile() throws IOException {
+    int refused = 0;
+    boolean resized = true;
+    for (int call = 1; resized; call++) {
+      SimMachine machine = machine(new SplittableRandom(call), Faults.none());
+      SimEngine engine = SimEngine.load(machine, new Parameters());
+      attach(engine, machine);
+      resized = takeWithResizesAt(call, machine, engine);
+      Snapshot.State state = engine.snapshots.find("s").view().state();
+      refused += state == Snapshot.State.CREATED ? 1 : 0;
+      machine.kill();
+      SimEngine next = SimEngine.load(machine, new Parameters());
+      Snapshot found = next.snapshots.find("s");
+      assertThat(found.view().state()).as("call %d", call).isEqualTo(state);
+      assertThat(found.part("vm1").orElseThrow().corruption()).as("call %d", call).isEmpty();
+    }
+    assertThat(refused).isPositive();
+  }
+
+  /**
+   * Takes a snapshot; whether the device was resized twice, at that call of the take and before its
+   * instant.
+   */
+  private static boolean takeWithResizesAt(int call, SimMachine machine, SimEngine engine)
+      throws IOException {
+    Snapshot snapshot =
+        engine.snapshots.create(
+            List.of("vm1"),
+            machine.path("/disks/s.diff"),
+            OptionalLong.empty(),
+            new SnapshotConfig("s", Durability.PROCESS, FullPolicy.BREAK));
+    var calls = new AtomicInteger();
+    var resized = new AtomicBoolean();
+    machine.onCall(() -> {
+      if (calls.incrementAndGet() == call && !instantIsOver(engine)) {
+        resized.set(true);
+        resize(engine, SIZE / 2);
+        resize(engine, SIZE);
+      }
+    });
+    machine.quiet(false);
+    try {
+      engine.snapshots.take(snapshot);
+    } catch (BlkSnapException e) {
+      assertThat(e.errno()).isEqualTo(Errno.EAGAIN);
+    } finally {
+      machine.quiet(true);
+      machine.onCall(() -> {});
+    }
+    return resized.get();
+  }
+
+  private static boolean instantIsOver(SimEngine engine) {
+    return engine.log.since(0, LogRing.CAPACITY).stream()
+        .anyMatch(line -> line.text().contains("gates closed"));
   }
 
   private static UUID generation(TrackedDevice device) throws IOException {
