@@ -13,7 +13,6 @@ import blksnap.param.Parameters;
 import blksnap.sector.ByteRange;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
-import blksnap.tracker.DeviceRecord.Stamps;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -37,6 +36,9 @@ import java.util.concurrent.locks.ReentrantLock;
 final class TrackerStore {
   /** What a file says that is not, or no longer, what was stored. */
   private static final Set<Errno> DAMAGE = Set.of(Errno.EBADMSG, Errno.EINVAL, Errno.ENOENT);
+
+  /** Ends the name of a file of a generation that is about to begin; a kill may leave one. */
+  private static final String ANEW = ".anew";
 
   private final Path directory;
   private final Parameters parameters;
@@ -129,11 +131,12 @@ final class TrackerStore {
     }
     for (String file : MapExchange.FILES) {
       Files.deleteIfExists(home.resolve(file + StateFile.UNFINISHED)); // likewise
+      Files.deleteIfExists(home.resolve(file + ANEW));
     }
     Opened opened =
         before.isPresent()
             ? resume(name, before.get(), fresh, writesLost, sampler)
-            : new Opened(create(home, fresh.stamps()), fresh.contentId(), List.of());
+            : create(home, fresh);
     if (!keepContent) {
       opened = new Opened(opened.tracking(), fresh.contentId(), opened.doubted());
     }
@@ -267,11 +270,11 @@ final class TrackerStore {
     }
   }
 
-  /** A new generation; what was in doubt stays so. */
+  /** A new generation; what was in doubt stays so, though this should not come to its end. */
   private Opened startAnew(Path home, DeviceRecord fresh, List<ByteRange> doubted)
       throws IOException {
     long sizeBytes = fresh.stamps().sizeBytes();
-    TrackedDevice.Tracking made = create(home, fresh.stamps());
+    TrackedDevice.Tracking made = make(home, sizeBytes, ANEW);
     List<ByteRange> inside =
         doubted.stream()
             .filter(range -> range.offset() < sizeBytes)
@@ -284,6 +287,7 @@ final class TrackerStore {
         made.map().stamps().loseWrites();
         made.intent().open(range.offset(), range.length());
       }
+      replaceByAnew(home);
       opened = true;
     } finally {
       if (!opened) {
@@ -292,6 +296,20 @@ final class TrackerStore {
       }
     }
     return new Opened(made, fresh.contentId(), inside);
+  }
+
+  /**
+   * Without a map, what a record says is in doubt. So the old one goes first, and the new one comes
+   * when the record has; each step is durable before the next.
+   */
+  private static void replaceByAnew(Path home) throws IOException {
+    Files.deleteIfExists(home.resolve("cbt"));
+    Directories.sync(home);
+    for (String file : MapExchange.FILES) {
+      Files.move(
+          home.resolve(file + ANEW), home.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+      Directories.sync(home);
+    }
   }
 
   /**
@@ -347,10 +365,12 @@ final class TrackerStore {
     return next;
   }
 
-  private TrackedDevice.Tracking create(Path home, Stamps stamps) throws IOException {
-    Files.deleteIfExists(home.resolve("cbt"));
-    Files.deleteIfExists(home.resolve("intent"));
-    return make(home, stamps.sizeBytes(), "");
+  /** Of a device that was not known before. */
+  private Opened create(Path home, DeviceRecord fresh) throws IOException {
+    for (String file : MapExchange.FILES) {
+      Files.deleteIfExists(home.resolve(file));
+    }
+    return new Opened(make(home, fresh.stamps().sizeBytes(), ""), fresh.contentId(), List.of());
   }
 
   /** Makes a map and a record of a new generation, durable, in files with this suffix. */

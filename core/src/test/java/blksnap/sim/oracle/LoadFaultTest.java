@@ -1,10 +1,12 @@
 package blksnap.sim.oracle;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.Location;
 import blksnap.param.Parameters;
+import blksnap.sim.machine.Call;
 import blksnap.sim.machine.Faults;
 import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
@@ -12,9 +14,11 @@ import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotPart;
+import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -39,6 +43,52 @@ class LoadFaultTest {
   @Test
   void anImageOutlivesALoadThatDidNotFindItsDevice() throws IOException {
     requireAfterEachFault(FileClass.DISK, _ -> true);
+  }
+
+  /**
+   * Others wrote as well, so that a load begins a generation: what is in doubt must outlive that.
+   */
+  @Test
+  void whatAFailedFlushLostIsWrittenAgainHoweverALoadEnded() throws IOException {
+    byte[] lost = new byte[BLOCK];
+    Stamps.filled(2, SECTORS).get(lost);
+    boolean failed = true;
+    for (int call = 1; failed; call++) {
+      Faults faults = Faults.none();
+      SimMachine machine = machine(call, faults);
+      loseAFlush(machine, faults);
+      machine.kill();
+      machine.write("/disks/vm1", 8L * BLOCK, new byte[] {1});
+      faults.failOne(call, FileClass.STATE);
+      machine.quiet(false);
+      load(machine);
+      machine.quiet(true);
+      failed = !faults.isPending();
+      machine.kill();
+
+      SimEngine next = SimEngine.load(machine, new Parameters());
+      if (next.trackers.lookup("vm1").isEmpty()) {
+        next.trackers.attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false);
+      }
+      next.trackers.find("vm1").device().flush();
+      machine.cut();
+      byte[] found = Arrays.copyOf(machine.content("/disks/vm1"), BLOCK);
+      assertThat(Arrays.equals(found, lost)).as("call %d", call).isTrue();
+    }
+  }
+
+  /** A block that is 1 on the disk and 2 in memory, which the kernel takes for written. */
+  private static void loseAFlush(SimMachine machine, Faults faults) throws IOException {
+    SimEngine engine = SimEngine.load(machine, new Parameters());
+    engine.trackers.attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false);
+    TrackedDevice device = engine.trackers.find("vm1").device();
+    write(engine, "vm1", 0, 1, 1);
+    device.flush();
+    write(engine, "vm1", 0, 2, 1);
+    faults.failNext(Call.SYNC, FileClass.DISK);
+    machine.quiet(false);
+    assertThatExceptionOfType(IOException.class).isThrownBy(device::flush);
+    machine.quiet(true);
   }
 
   private static void requireAfterEachFault(FileClass file, Predicate<SnapshotPart> mustBeGood)
