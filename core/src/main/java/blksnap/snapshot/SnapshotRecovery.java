@@ -105,10 +105,14 @@ final class SnapshotRecovery {
     }
     claimBlocks();
     List<Snapshot> standing = new ArrayList<>();
-    for (Found f : found) {
+    // Newest first: what it had begun to hand down, its older neighbour may be about to release.
+    for (Found f : found.reversed()) {
       if (f.isLeaving()) {
         finish(f).ifPresent(standing::add);
-      } else {
+      }
+    }
+    for (Found f : found) {
+      if (!f.isLeaving()) {
         if (powerLost(f.record)) {
           markWritten(f);
         }

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import blksnap.diffarea.FullPolicy;
+import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.Location;
 import blksnap.param.Parameters;
 import blksnap.sim.machine.Call;
 import blksnap.sim.machine.Faults;
 import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
+import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
@@ -23,6 +25,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
@@ -89,6 +92,67 @@ class LoadFaultTest {
     machine.quiet(false);
     assertThatExceptionOfType(IOException.class).isThrownBy(device::flush);
     machine.quiet(true);
+  }
+
+  /** One was killed while it handed down to another, which goes with the engine. */
+  @Test
+  void aLoadThatFinishesTwoDestroysReleasesEachBlockOnce() throws IOException {
+    boolean stopped = true;
+    for (int call = 1; stopped; call++) {
+      SimMachine machine = machine(call, Faults.none());
+      SimEngine engine = SimEngine.load(machine, new Parameters());
+      engine.trackers.attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false);
+      write(engine, "vm1", 0, 9, 8); // zeroes take no block
+      take(engine, machine, "oldest", "vm1");
+      write(engine, "vm1", 0, 1, 2);
+      take(engine, machine, "none", "vm1", Durability.NONE);
+      write(engine, "vm1", 1, 2, 2);
+      Snapshot newest = take(engine, machine, "newest", "vm1");
+      write(engine, "vm1", 0, 3, 4);
+      stopped = isKilledInDestroy(call, machine, engine, newest);
+
+      SimEngine next = SimEngine.load(machine, new Parameters());
+      long filled = 0;
+      for (DiffStorage storage : next.storages.all()) {
+        filled += storage.space().filled();
+      }
+      SnapshotPart part = next.snapshots.find("oldest").part("vm1").orElseThrow();
+      long stored = ((SnapshotPart.Taken) part).area().blocksStored();
+      if (next.snapshots.all().size() == 1) {
+        assertThat(filled).as("call %d", call).isEqualTo(stored * BLOCK);
+      }
+      assertThat(stored).isPositive();
+    }
+  }
+
+  /** Whether there was such a call of the destroy, after which all stood still. */
+  private static boolean isKilledInDestroy(
+      int call, SimMachine machine, SimEngine engine, Snapshot snapshot) {
+    var scheduler = new SimScheduler(new SplittableRandom(call));
+    var calls = new AtomicInteger();
+    machine.onCall(() -> {
+      if (calls.incrementAndGet() == call) {
+        scheduler.stop();
+      }
+      if (scheduler.isStopped()) {
+        SimScheduler.giveWay();
+      }
+    });
+    machine.quiet(false);
+    scheduler.start("destroy", () -> destroy(engine, snapshot));
+    scheduler.run();
+    machine.quiet(true);
+    machine.onCall(() -> {});
+    machine.kill();
+    return calls.get() >= call;
+  }
+
+  private static void destroy(SimEngine engine, Snapshot snapshot) {
+    try {
+      engine.snapshots.destroy(snapshot);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static void requireAfterEachFault(FileClass file, Predicate<SnapshotPart> mustBeGood)
@@ -173,12 +237,18 @@ class LoadFaultTest {
 
   private static Snapshot take(SimEngine engine, SimMachine machine, String name, String device)
       throws IOException {
+    return take(engine, machine, name, device, Durability.POWER);
+  }
+
+  private static Snapshot take(
+      SimEngine engine, SimMachine machine, String name, String device, Durability durability)
+      throws IOException {
     Snapshot snapshot =
         engine.snapshots.create(
             List.of(device),
             machine.path("/storage/" + name),
             OptionalLong.empty(),
-            new SnapshotConfig(name, Durability.POWER, FullPolicy.BREAK));
+            new SnapshotConfig(name, durability, FullPolicy.BREAK));
     engine.snapshots.take(snapshot);
     return snapshot;
   }
