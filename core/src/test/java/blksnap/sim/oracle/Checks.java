@@ -81,6 +81,7 @@ final class Checks {
       }
       disk.generation = now;
       disk.restart = "";
+      disk.halfResized = false;
       disk.loaded(scene.faults.syncsOfDisk());
     }
     if (scene.faults.injected() == 0) {

@@ -48,6 +48,9 @@ public final class DiskModel {
   /** Whether it is not attached, or about to be detached. */
   boolean away;
 
+  /** The engine died while its size was changed, and none was loaded since. */
+  boolean halfResized;
+
   /** Somebody resizes or detaches it. */
   boolean busy;
 

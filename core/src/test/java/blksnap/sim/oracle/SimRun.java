@@ -297,7 +297,8 @@ public final class SimRun {
     });
     for (DiskModel disk : scene.disks.values()) {
       disk.marksLost |= marksAtRisk(disk);
-      if (disk.isResizing() && cut && !scene.machine.renamesAreWhole()) {
+      disk.halfResized |= disk.isResizing();
+      if (disk.halfResized && cut && !scene.machine.renamesAreWhole()) {
         // Both names of its map may be gone, and nothing tells then whether others wrote.
         disk.restart = "its size was being changed";
         mayBreak(disk);
