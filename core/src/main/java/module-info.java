@@ -6,6 +6,7 @@ module blksnap.core {
   requires static com.google.errorprone.annotations;
   requires com.google.gson;
   requires static com.github.luben.zstd_jni; // for backups that are compressed so
+  requires jdk.jfr; // what blksnap.flight tells of
   requires jdk.net;
 
   exports blksnap.backup;

@@ -113,19 +113,23 @@ public final class AreaChain {
   /**
    * Preserves what {@code [offset, offset + length)} touches. Shares the write gate.
    *
+   * @return how many bytes had to be, in whole blocks
    * @throws IOException when it could not; the caller then waits, or calls {@link #giveUp} and goes
    *     on
    */
-  public void preserve(long offset, long length) throws IOException {
+  public long preserve(long offset, long length) throws IOException {
     DiffArea newest = preserver;
-    if (newest != null) {
-      List<DiffArea> now = areas;
-      newest.preserve(
-          original,
-          offset >>> Location.BLOCK_SHIFT,
-          ((offset + length - 1) >>> Location.BLOCK_SHIFT) + 1,
-          group -> heldAfter(now, newest, group));
+    if (newest == null) {
+      return 0;
     }
+    List<DiffArea> now = areas;
+    long blocks =
+        newest.preserve(
+            original,
+            offset >>> Location.BLOCK_SHIFT,
+            ((offset + length - 1) >>> Location.BLOCK_SHIFT) + 1,
+            group -> heldAfter(now, newest, group));
+    return blocks << Location.BLOCK_SHIFT;
   }
 
   /** Blocks of a group that areas newer than {@code area} hold. */

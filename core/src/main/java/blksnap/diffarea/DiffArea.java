@@ -332,10 +332,12 @@ public final class DiffArea implements Closeable {
    * they are overwritten.
    *
    * @param heldByNewer gives, for a group of 64 blocks, those that newer areas hold
+   * @return how many were copied, or noted as zeroes
    * @throws IOException when a block could not be preserved; others may have been
    */
-  void preserve(BlockDevice original, long first, long end, LongUnaryOperator heldByNewer)
+  long preserve(BlockDevice original, long first, long end, LongUnaryOperator heldByNewer)
       throws IOException {
+    long kept = 0;
     long stop = Math.min(end, blocks());
     for (Span span : Span.of(first, stop, config.chunkShift() - Location.BLOCK_SHIFT)) {
       if (nextNeeded(span.first(), span.end(), heldByNewer) == span.end()) {
@@ -344,15 +346,17 @@ public final class DiffArea implements Closeable {
       Lock lock = preserveLocks.of(span.chunk()).writeLock();
       lock.lock();
       try {
-        preserveSpan(original, span, heldByNewer);
+        kept += preserveSpan(original, span, heldByNewer);
       } finally {
         lock.unlock();
       }
     }
+    return kept;
   }
 
-  private void preserveSpan(BlockDevice original, Span span, LongUnaryOperator heldByNewer)
+  private long preserveSpan(BlockDevice original, Span span, LongUnaryOperator heldByNewer)
       throws IOException {
+    long kept = 0;
     long at = nextNeeded(span.first(), span.end(), heldByNewer);
     while (at < span.end()) {
       long stop = at + 1;
@@ -361,8 +365,10 @@ public final class DiffArea implements Closeable {
         stop++;
       }
       copyRun(original, at, stop);
+      kept += stop - at;
       at = nextNeeded(stop, span.end(), heldByNewer);
     }
+    return kept;
   }
 
   /** The first block of {@code [first, end)} that nobody holds yet, or {@code end}. */

@@ -94,8 +94,8 @@ final class NbdWorker {
     this.inFlight = link.inFlight();
     this.scratch = lease.buffer();
     this.reply = new NbdReply(link.output(), terms.mode(), scratch);
-    this.executor =
-        new NbdExecutor(agreed.session().device(), terms, payloads, reply, scratch, shared.stats());
+    var device = new RecordedDevice(agreed.session().device(), connection.exportName());
+    this.executor = new NbdExecutor(device, terms, payloads, reply, scratch, shared.stats());
   }
 
   /**

@@ -10,6 +10,9 @@ import blksnap.error.Errno;
 import blksnap.error.NearMiss;
 import blksnap.eventqueue.Event;
 import blksnap.eventqueue.EventQueue;
+import blksnap.flight.Flight;
+import blksnap.flight.SpaceLevel;
+import blksnap.flight.TakeEvent;
 import blksnap.linux.Machine;
 import blksnap.sector.SectorRange;
 import blksnap.tracker.TrackedDevice;
@@ -95,12 +98,14 @@ public final class SnapshotTable {
                     + ": diff storage is low, "
                     + requestedSectors
                     + " sectors more would help");
+        Flight.lowSpace(name, SpaceLevel.LOW, 0);
         events.post(new Event.LowFreeSpace(requestedSectors));
       }
 
       @Override
       public void full(long requestedSectors) {
         context.log().error("snapshot " + name + ": diff storage is full");
+        Flight.lowSpace(name, SpaceLevel.FULL, 0);
         events.post(new Event.NoSpace(requestedSectors));
       }
 
@@ -113,6 +118,7 @@ public final class SnapshotTable {
                     + name
                     + ": at the present rate diff storage is full in "
                     + minutes(seconds));
+        Flight.lowSpace(name, SpaceLevel.SOON, seconds);
       }
     };
   }
@@ -433,18 +439,19 @@ public final class SnapshotTable {
     for (SnapshotPart part : snapshot.view().parts()) {
       devices.add(context.trackers().find(part.device()).device());
     }
+    TakeEvent event = Flight.take();
     long number = sequence.incrementAndGet();
     var take = new SnapshotTake(context, store, snapshot, factory);
     take.prepare(devices);
     boolean frozen = false;
     boolean taken = false;
+    long pauseNanos = 0;
     try {
       quiescence.before();
       // Remembered first: what the areas preserve from the instant on, older snapshots need as
       // well.
       store.save(
           record(snapshot, snapshot.view(), SnapshotRecord.Phase.TAKING, number, take.parts()));
-      long pauseNanos;
       Consistency consistency;
       try {
         quiescence.freeze();
@@ -481,6 +488,9 @@ public final class SnapshotTable {
     } finally {
       if (!taken) {
         undo(snapshot, take, frozen);
+      }
+      if (event != null) {
+        event.finish(snapshot.name(), devices.size(), pauseNanos, taken);
       }
     }
   }

@@ -5,6 +5,8 @@ import blksnap.diffarea.DiffArea;
 import blksnap.diffarea.FullPolicy;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
+import blksnap.flight.Flight;
+import blksnap.flight.PreserveEvent;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -17,11 +19,13 @@ import org.jspecify.annotations.Nullable;
 final class OldBlocks {
   private static final long ROOM_POLL_MILLIS = 200;
 
+  private final String device;
   private final AreaChain chain;
   private @Nullable DiffArea full;
   private long waitedSince;
 
-  OldBlocks(AreaChain chain) {
+  OldBlocks(String device, AreaChain chain) {
+    this.device = device;
     this.chain = chain;
   }
 
@@ -36,10 +40,13 @@ final class OldBlocks {
     if (newest.isEmpty()) {
       return true;
     }
+    PreserveEvent event = Flight.preserve();
+    long kept = 0;
+    Errno cause = null;
     try {
-      chain.preserve(offset, length);
+      kept = chain.preserve(offset, length);
     } catch (IOException | RuntimeException | OutOfMemoryError | InternalError e) {
-      Errno cause =
+      cause =
           e instanceof BlkSnapException refused
               ? refused.errno()
               : e instanceof OutOfMemoryError ? Errno.ENOMEM : Errno.EIO;
@@ -48,6 +55,9 @@ final class OldBlocks {
         return false;
       }
       chain.giveUp(offset, length, cause, String.valueOf(e.getMessage()));
+    }
+    if (event != null && (kept > 0 || cause != null)) {
+      event.finish(device, offset, length, kept, cause);
     }
     return true;
   }

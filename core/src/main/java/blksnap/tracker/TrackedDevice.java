@@ -337,7 +337,7 @@ public final class TrackedDevice implements BlockDevice {
 
   /** The order of effects that everything rests on: mark, preserve, change. */
   private void change(long offset, long length, Change change) throws IOException {
-    var keeping = new OldBlocks(chain);
+    var keeping = new OldBlocks(name, chain);
     while (true) {
       requireUnsealed();
       // May sync, so not while a take would wait for it.
@@ -499,7 +499,7 @@ public final class TrackedDevice implements BlockDevice {
   void preserveTail(long newSizeBytes, Course course) throws IOException {
     long tail = original.sizeBytes() - newSizeBytes;
     for (long at = newSizeBytes; at < original.sizeBytes(); at += RequestPieces.MAX_BYTES) {
-      var keeping = new OldBlocks(chain);
+      var keeping = new OldBlocks(name, chain);
       while (true) {
         course.at("preserving bytes", at - newSizeBytes, tail);
         gate.enter();
@@ -545,7 +545,7 @@ public final class TrackedDevice implements BlockDevice {
   private boolean holdsTail(long newSizeBytes) {
     long end = original.sizeBytes();
     for (long at = newSizeBytes; at < end; at += RequestPieces.MAX_BYTES) {
-      if (!new OldBlocks(chain).keep(at, Math.min(RequestPieces.MAX_BYTES, end - at))) {
+      if (!new OldBlocks(name, chain).keep(at, Math.min(RequestPieces.MAX_BYTES, end - at))) {
         return false;
       }
     }

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
   /** What every package may use, besides the JDK. */
   private static final List<String> BASE =
-      List.of("sector", "error", "log", "param", "buffer", "linux");
+      List.of("sector", "error", "log", "param", "buffer", "linux", "flight");
 
   /** What a package may use beyond {@link #BASE}. A package that is not here has no arrows yet. */
   private static final Map<String, List<String>> ARROWS =
@@ -37,6 +37,7 @@ class ArchitectureTest {
           Map.entry("param", List.of()),
           Map.entry("buffer", List.of()),
           Map.entry("linux", List.of()),
+          Map.entry("flight", List.of()),
           Map.entry("state", List.of()),
           Map.entry("device", List.of()),
           Map.entry("eventqueue", List.of()),
@@ -71,6 +72,8 @@ class ArchitectureTest {
   private static final String GSON = "com.google.gson..";
 
   private static final String ZSTD = "com.github.luben.zstd..";
+
+  private static final String FLIGHT_RECORDER = "jdk.jfr..";
 
   private static final JavaClasses CORE =
       new ClassFileImporter()
@@ -124,6 +127,7 @@ class ArchitectureTest {
             "javax.net.ssl..",
             "javax.security.auth.x500..",
             "jdk.net..",
+            FLIGHT_RECORDER,
             "org.jspecify.annotations..",
             "com.google.errorprone.annotations..",
             GSON,
@@ -142,6 +146,13 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage(ZSTD)
+        .check(CORE);
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("blksnap.flight")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage(FLIGHT_RECORDER)
         .check(CORE);
   }
 
