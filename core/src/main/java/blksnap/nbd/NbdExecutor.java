@@ -148,6 +148,7 @@ final class NbdExecutor {
     int first = partBytes(offset, length);
     fill(offset, scratch.clear().position(NbdReply.DATA_AT), first);
     int done = first;
+    boolean whole = false;
     Optional<DeviceFailure> failure = Optional.empty();
     try {
       reply.beginParts(offset, length, first);
@@ -159,8 +160,9 @@ final class NbdExecutor {
         reply.part(part);
         done += part;
       }
+      whole = true;
     } finally {
-      reply.endParts();
+      reply.endParts(whole);
     }
     if (failure.isPresent()) {
       throw failure.get();

@@ -2,6 +2,7 @@ package blksnap.nbd;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.GatheringByteChannel;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -15,10 +16,15 @@ final class NbdOutput {
   private GatheringByteChannel channel;
   private final NbdProgress progress = new NbdProgress();
 
-  /** Held while a message is sent, so that none lands inside another; also guards {@link #pair}. */
+  /**
+   * Held while a message is sent, so that none lands inside another; also guards the fields below.
+   */
   private final ReentrantLock lock = new ReentrantLock();
 
   private final ByteBuffer[] pair = new ByteBuffer[2];
+
+  /** A message ended too soon: whatever came now would be taken for the rest of it. */
+  private boolean broken;
 
   NbdOutput(GatheringByteChannel channel) {
     this.channel = channel;
@@ -51,15 +57,27 @@ final class NbdOutput {
     lock.lock();
   }
 
-  /** After {@link #begin}. */
-  void end() {
+  /**
+   * After {@link #begin}.
+   *
+   * @param whole whether all of the message was sent; else nothing more is
+   */
+  void end(boolean whole) {
+    broken |= !whole;
     lock.unlock();
+  }
+
+  private void requireWhole() throws IOException {
+    if (broken) {
+      throw new ClosedChannelException();
+    }
   }
 
   /** Sends everything between position and limit, up to {@link #SLICE_BYTES}. */
   void send(ByteBuffer message) throws IOException {
     lock.lock();
     try {
+      requireWhole();
       while (message.hasRemaining()) {
         progress.begin();
         try {
@@ -78,6 +96,7 @@ final class NbdOutput {
     int end = payload.limit();
     lock.lock();
     try {
+      requireWhole();
       pair[0] = header;
       pair[1] = payload;
       while (payload.position() < end) {

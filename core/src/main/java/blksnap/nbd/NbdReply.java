@@ -113,9 +113,13 @@ final class NbdReply {
     output.send(scratch.clear().position(DATA_AT).limit(DATA_AT + length));
   }
 
-  /** After {@link #beginParts}, however it ended. */
-  void endParts() {
-    output.end();
+  /**
+   * After {@link #beginParts}, however it ended.
+   *
+   * @param whole whether all parts were sent
+   */
+  void endParts(boolean whole) {
+    output.end(whole);
   }
 
   /** Data in a buffer of its own. In simple mode it is all of the reply. */

@@ -98,6 +98,48 @@ class NbdConcurrencyTest {
   }
 
   @Test
+  void answersWhatIsDoneThoughTheRequestThatCameWithItIsSlow() throws IOException {
+    CountDownLatch gate = gateAt(0);
+    try (NbdTestClient client = server.connect().simple("disk")) {
+      client.send(request(1, 4096), request(2, 8192), request(3, 0));
+      assertThat(client.reply(512).cookie()).isEqualTo(1);
+      assertThat(client.reply(512).cookie()).isEqualTo(2);
+      gate.countDown();
+      assertThat(client.reply(512).cookie()).isEqualTo(3);
+    }
+  }
+
+  @Test
+  void answersASlowRequestThoughTheOneThatCameWithItWasReadByAnother() throws IOException {
+    CountDownLatch gate = gateAt(0);
+    try (NbdTestClient client = server.connect().simple("disk")) {
+      client.send(request(1, 0), request(2, 4096));
+      assertThat(client.reply(512).cookie()).isEqualTo(2);
+      gate.countDown();
+      assertThat(client.reply(512).cookie()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void answersWhatIsWholeThoughTheNextRequestIsNot() throws IOException {
+    try (NbdTestClient client = server.connect().simple("disk")) {
+      byte[] last = request(9, 4096);
+      for (int part = 1; part < last.length; part++) {
+        client.send(request(1, 0), request(2, 8192), Arrays.copyOf(last, part));
+        assertThat(client.reply(512).cookie()).isEqualTo(1);
+        assertThat(client.reply(512).cookie()).isEqualTo(2);
+        client.send(Arrays.copyOfRange(last, part, last.length));
+        assertThat(client.reply(512).cookie()).isEqualTo(9);
+      }
+    }
+  }
+
+  /** A READ of 512 bytes. */
+  private static byte[] request(long cookie, long offset) {
+    return NbdTestClient.bytes(0x25609513, (short) 0, (short) READ, cookie, offset, 512);
+  }
+
+  @Test
   void worksOnNoMoreRequestsOfOneConnectionThanItsLimit() throws IOException {
     CountDownLatch gate = gateAt(0);
     try (NbdTestClient client = server.connect().simple("disk")) {
