@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * fails, so that none of them is lost when the code changes.
  */
 class SimMutantsTest {
-  static final long RUNS = 1_500;
+  static final long RUNS = 2_000;
 
   @TempDir Path classes;
 

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
  */
 class SimulationTest {
   private static final int MOST_TRIES = 4;
-  private static final long RUNS = 1_500;
+  private static final long RUNS = 2_000;
 
   @Test
   void keepsEveryPromiseWhateverEndsTheEngine() {
