@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
@@ -13,36 +14,74 @@ import java.util.Locale;
  * opened.
  */
 final class Calls {
-  static final MethodHandle OPEN =
-      Native.variadic("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT), 2);
-  static final MethodHandle CLOSE =
-      Native.function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  static final MethodHandle PREAD =
-      Native.function(
-          "pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
-  static final MethodHandle PWRITE =
-      Native.function(
-          "pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
-  static final MethodHandle FDATASYNC =
-      Native.function("fdatasync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  static final MethodHandle FSYNC =
-      Native.function("fsync", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  static final MethodHandle FTRUNCATE =
-      Native.function("ftruncate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
-  static final MethodHandle FALLOCATE =
-      Native.function(
-          "fallocate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
-  static final MethodHandle LSEEK =
-      Native.function("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
-  static final MethodHandle FLOCK =
-      Native.function("flock", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
-  static final MethodHandle STATX =
-      Native.function(
-          "statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
-  static final MethodHandle FSTATVFS =
-      Native.function("fstatvfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
-  static final MethodHandle IOCTL =
-      Native.variadic("ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), 2);
+  /**
+   * Calls a function of a descriptor, or an address, and memory: {@code (function, errno, long,
+   * memory, long, long, memory)}; what it has not is {@link #NO_MEMORY} or 0.
+   */
+  static final MethodHandle WITH_MEMORY =
+      Native.shape(
+          FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS));
+
+  /**
+   * Calls a function of a descriptor and numbers: {@code (function, errno, descriptor, long, long,
+   * long)}; what it has not is 0.
+   */
+  static final MethodHandle WITH_NUMBERS =
+      Native.shape(FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+
+  static final MemorySegment NO_MEMORY = MemorySegment.NULL;
+
+  /** Of {@link #WITH_MEMORY}: name, flags, mode; an {@code int}. */
+  static final MemorySegment OPENAT = Native.symbol("openat");
+
+  /** Of {@link #WITH_MEMORY}: bytes, their count, offset. */
+  static final MemorySegment PREAD = Native.symbol("pread");
+
+  /** As {@link #PREAD}. */
+  static final MemorySegment PWRITE = Native.symbol("pwrite");
+
+  /** Of {@link #WITH_MEMORY}: name, flags, mask, answer; an {@code int}. */
+  static final MemorySegment STATX = Native.symbol("statx");
+
+  /** Of {@link #WITH_MEMORY}: answer; an {@code int}. */
+  static final MemorySegment FSTATVFS = Native.symbol("fstatvfs");
+
+  /** Of {@link #WITH_NUMBERS}; an {@code int}. */
+  static final MemorySegment CLOSE = Native.symbol("close");
+
+  /** Of {@link #WITH_NUMBERS}; an {@code int}. */
+  static final MemorySegment FDATASYNC = Native.symbol("fdatasync");
+
+  /** Of {@link #WITH_NUMBERS}; an {@code int}. */
+  static final MemorySegment FSYNC = Native.symbol("fsync");
+
+  /** Of {@link #WITH_NUMBERS}: length; an {@code int}. */
+  static final MemorySegment FTRUNCATE = Native.symbol("ftruncate");
+
+  /** Of {@link #WITH_NUMBERS}: mode, offset, length; an {@code int}. */
+  static final MemorySegment FALLOCATE = Native.symbol("fallocate");
+
+  /** Of {@link #WITH_NUMBERS}: offset, whence. */
+  static final MemorySegment LSEEK = Native.symbol("lseek");
+
+  /** Of {@link #WITH_NUMBERS}: what; an {@code int}. */
+  static final MemorySegment FLOCK = Native.symbol("flock");
+
+  /** Of {@link #WITH_NUMBERS}: offset, length, flags; an {@code int}. */
+  static final MemorySegment SYNC_FILE_RANGE = Native.symbol("sync_file_range");
+
+  /** An {@code ioctl} that most programs never need is linked by the first that does. */
+  static final class Ioctl {
+    static final MethodHandle CALL =
+        Native.variadic("ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), 2);
+
+    private Ioctl() {}
+  }
+
+  /** Instead of the descriptor of a directory: the one that the process is in. */
+  static final int AT_FDCWD = -100;
+
+  static final int SYNC_FILE_RANGE_WRITE = 2;
 
   static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
@@ -80,10 +119,12 @@ final class Calls {
 
   static final int LOCK_EXCLUSIVE_NOW = 2 | 4;
 
-  static final int AT_EMPTY_PATH = 0x1000;
-  static final int STATX_BASIC_STATS = 0x07ff;
-  static final int STATX_BTIME = 0x0800;
-  static final int STATX_DIOALIGN = 0x2000;
+  static final long AT_EMPTY_PATH = 0x1000;
+  private static final long STATX_BASIC_STATS = 0x07ff;
+  static final long STATX_BTIME = 0x0800;
+  static final long STATX_DIOALIGN = 0x2000;
+
+  static final long STATX_WANTED = STATX_BASIC_STATS | STATX_BTIME | STATX_DIOALIGN;
 
   static final long FIFREEZE = 0xc004_5877L;
   static final long FITHAW = 0xc004_5878L;

@@ -108,7 +108,8 @@ public record InheritedSocket(ServerSocketChannel channel, Optional<InetSocketAd
       if (result < 0) {
         throw Native.failure(result, "cannot take over descriptor " + descriptor);
       }
-      Native.once(s -> (int) Calls.CLOSE.invokeExact(s, descriptor));
+      Native.once(
+          s -> (int) (long) Calls.WITH_NUMBERS.invokeExact(Calls.CLOSE, s, descriptor, 0L, 0L, 0L));
       adopted = true;
       return new InheritedSocket(channel, tcp);
     } finally {

@@ -21,10 +21,12 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /** A file of the kernel: its descriptor. */
 final class KernelFile extends NativeFile {
-  private static final int OWNER_ONLY = 0600;
+  private static final long OWNER_ONLY = 0600;
 
   /** The kernel's number for a request that a file does not know. */
   private static final int ENOTTY = 25;
+
+  private static final MemorySegment EMPTY_NAME = Arena.global().allocate(1);
 
   private final int descriptor;
   private final Path path;
@@ -60,7 +62,18 @@ final class KernelFile extends NativeFile {
     long opened;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment cName = arena.allocateFrom(name);
-      opened = Native.repeat(s -> (int) Calls.OPEN.invokeExact(s, cName, bits, OWNER_ONLY));
+      opened =
+          Native.repeat(s ->
+              (int)
+                  (long)
+                      Calls.WITH_MEMORY.invokeExact(
+                          Calls.OPENAT,
+                          s,
+                          (long) Calls.AT_FDCWD,
+                          cName,
+                          (long) bits,
+                          OWNER_ONLY,
+                          Calls.NO_MEMORY));
     }
     if (opened < 0) {
       throw Native.failure(opened, "cannot open " + path + purpose(flags));
@@ -132,7 +145,7 @@ final class KernelFile extends NativeFile {
 
   @Override
   public boolean tryLockExclusive() throws BlkSnapException {
-    long result = call(s -> (int) Calls.FLOCK.invokeExact(s, descriptor, Calls.LOCK_EXCLUSIVE_NOW));
+    long result = call(Calls.FLOCK, Calls.LOCK_EXCLUSIVE_NOW);
     if (result == -Errno.EAGAIN.number()) {
       return false;
     }
@@ -146,16 +159,19 @@ final class KernelFile extends NativeFile {
     try {
       requireOpen();
       MemorySegment statx = Native.scratch();
-      int mask = Calls.STATX_BASIC_STATS | Calls.STATX_BTIME | Calls.STATX_DIOALIGN;
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment empty = arena.allocateFrom("");
-        check(
-            Native.repeat(s ->
-                (int)
-                    Calls.STATX.invokeExact(
-                        s, descriptor, empty, Calls.AT_EMPTY_PATH, mask, statx)),
-            "cannot stat " + path);
-      }
+      check(
+          Native.repeat(s ->
+              (int)
+                  (long)
+                      Calls.WITH_MEMORY.invokeExact(
+                          Calls.STATX,
+                          s,
+                          (long) descriptor,
+                          EMPTY_NAME,
+                          Calls.AT_EMPTY_PATH,
+                          Calls.STATX_WANTED,
+                          statx)),
+          "cannot stat " + path);
       return FileStatus.fromStatx(statx);
     } finally {
       gate.readLock().unlock();
@@ -169,7 +185,11 @@ final class KernelFile extends NativeFile {
       requireOpen();
       MemorySegment statvfs = Native.scratch();
       check(
-          Native.repeat(s -> (int) Calls.FSTATVFS.invokeExact(s, descriptor, statvfs)),
+          Native.repeat(s ->
+              (int)
+                  (long)
+                      Calls.WITH_MEMORY.invokeExact(
+                          Calls.FSTATVFS, s, (long) descriptor, statvfs, 0L, 0L, Calls.NO_MEMORY)),
           "cannot ask for the free space of " + path);
       long fragmentBytes = statvfs.get(JAVA_LONG, 8);
       long availableFragments = statvfs.get(JAVA_LONG, 32);
@@ -186,7 +206,7 @@ final class KernelFile extends NativeFile {
     }
     MemorySegment memory = direct(target);
     long wanted = memory.byteSize();
-    long done = call(s -> (long) Calls.PREAD.invokeExact(s, descriptor, memory, wanted, offset));
+    long done = move(Calls.PREAD, memory, offset);
     if (done < 0) {
       throw Native.failure(
           done, "read of " + wanted + " bytes at " + offset + " from " + path + " failed");
@@ -199,13 +219,23 @@ final class KernelFile extends NativeFile {
   public int write(long offset, ByteBuffer source) throws BlkSnapException {
     MemorySegment memory = direct(source);
     long wanted = memory.byteSize();
-    long done = call(s -> (long) Calls.PWRITE.invokeExact(s, descriptor, memory, wanted, offset));
+    long done = move(Calls.PWRITE, memory, offset);
     if (done < 0) {
       throw Native.failure(
           done, "write of " + wanted + " bytes at " + offset + " to " + path + " failed");
     }
     source.position(source.position() + (int) done);
     return (int) done;
+  }
+
+  /** Reads or writes; the count of bytes, or the negative of an errno. */
+  private long move(MemorySegment function, MemorySegment memory, long offset)
+      throws BlkSnapException {
+    long wanted = memory.byteSize();
+    return call(s ->
+        (long)
+            Calls.WITH_MEMORY.invokeExact(
+                function, s, (long) descriptor, memory, wanted, offset, Calls.NO_MEMORY));
   }
 
   private static MemorySegment direct(ByteBuffer buffer) {
@@ -226,7 +256,11 @@ final class KernelFile extends NativeFile {
   }
 
   private OptionalLong seek(long offset, int whence, String what) throws BlkSnapException {
-    long found = call(s -> (long) Calls.LSEEK.invokeExact(s, descriptor, offset, whence));
+    long found =
+        call(s ->
+            (long)
+                Calls.WITH_NUMBERS.invokeExact(
+                    Calls.LSEEK, s, descriptor, offset, (long) whence, 0L));
     if (found == -Errno.ENXIO.number()) {
       return OptionalLong.empty();
     }
@@ -252,29 +286,33 @@ final class KernelFile extends NativeFile {
 
   private void fallocate(int mode, long offset, long length, String refusal)
       throws BlkSnapException {
-    check(
-        call(s -> (int) Calls.FALLOCATE.invokeExact(s, descriptor, mode, offset, length)),
-        refusal,
-        offset,
-        length);
+    check(call(Calls.FALLOCATE, mode, offset, length), refusal, offset, length);
   }
 
   @Override
   public void truncate(long bytes) throws BlkSnapException {
     check(
-        call(s -> (int) Calls.FTRUNCATE.invokeExact(s, descriptor, bytes)),
+        call(Calls.FTRUNCATE, bytes),
         "cannot set the length of " + path + " to " + bytes + " bytes");
   }
 
   @Override
-  public void dataSync() throws BlkSnapException {
+  public void startWriting(long offset, long length) throws BlkSnapException {
     check(
-        call(s -> (int) Calls.FDATASYNC.invokeExact(s, descriptor)), "sync of " + path + " failed");
+        call(Calls.SYNC_FILE_RANGE, offset, length, Calls.SYNC_FILE_RANGE_WRITE),
+        "cannot begin to write",
+        offset,
+        length);
+  }
+
+  @Override
+  public void dataSync() throws BlkSnapException {
+    check(call(Calls.FDATASYNC), "sync of " + path + " failed");
   }
 
   @Override
   public void sync() throws BlkSnapException {
-    check(call(s -> (int) Calls.FSYNC.invokeExact(s, descriptor)), "sync of " + path + " failed");
+    check(call(Calls.FSYNC), "sync of " + path + " failed");
   }
 
   @Override
@@ -301,7 +339,7 @@ final class KernelFile extends NativeFile {
     MemorySegment answer = Native.scratch();
     answer.set(JAVA_LONG, 0, 0L);
     check(
-        call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, request, answer)),
+        call(s -> (int) Calls.Ioctl.CALL.invokeExact(s, descriptor, request, answer)),
         "cannot ask " + path + " for its " + what);
     return answer;
   }
@@ -322,7 +360,7 @@ final class KernelFile extends NativeFile {
     range.set(JAVA_LONG, 0, offset);
     range.set(JAVA_LONG, 8, length);
     check(
-        call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, request, range)),
+        call(s -> (int) Calls.Ioctl.CALL.invokeExact(s, descriptor, request, range)),
         refusal,
         offset,
         length);
@@ -338,7 +376,7 @@ final class KernelFile extends NativeFile {
       while (!last) {
         ExtentPage.ask(page, from);
         check(
-            call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, Calls.FS_IOC_FIEMAP, page)),
+            call(s -> (int) Calls.Ioctl.CALL.invokeExact(s, descriptor, Calls.FS_IOC_FIEMAP, page)),
             "cannot ask where " + path + " lies");
         int count = ExtentPage.count(page);
         for (int i = 0; i < count; i++) {
@@ -379,7 +417,29 @@ final class KernelFile extends NativeFile {
   }
 
   private long tellFileSystem(long request) throws BlkSnapException {
-    return call(s -> (int) Calls.IOCTL.invokeExact(s, descriptor, request, MemorySegment.NULL));
+    return call(
+        s -> (int) Calls.Ioctl.CALL.invokeExact(s, descriptor, request, MemorySegment.NULL));
+  }
+
+  private long call(MemorySegment function) throws BlkSnapException {
+    return call(function, 0);
+  }
+
+  private long call(MemorySegment function, long only) throws BlkSnapException {
+    return call(function, only, 0, 0);
+  }
+
+  /** Calls a function of numbers whose result is an {@code int}. */
+  private long call(MemorySegment function, long first, long second, long third)
+      throws BlkSnapException {
+    return call(s -> number(function, s, first, second, third));
+  }
+
+  private int number(
+      MemorySegment function, MemorySegment state, long first, long second, long third)
+      throws Throwable {
+    return (int)
+        (long) Calls.WITH_NUMBERS.invokeExact(function, state, descriptor, first, second, third);
   }
 
   private long call(Native.Call call) throws BlkSnapException {
@@ -421,7 +481,7 @@ final class KernelFile extends NativeFile {
       closed = true;
       // Not repeated when interrupted: the number is free either way, and may be another file's by
       // then.
-      long result = Native.once(s -> (int) Calls.CLOSE.invokeExact(s, descriptor));
+      long result = Native.once(s -> number(Calls.CLOSE, s, 0, 0, 0));
       if (result < 0 && result != -Errno.EINTR.number()) {
         throw Native.failure(result, "close of " + path + " failed");
       }

@@ -7,13 +7,15 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.Optional;
 
 /**
- * Links functions of the C library, calls them and carries their errno. Every function that is
- * linked here returns a negative number when it fails and takes, before its own arguments, the
- * segment its errno is saved to.
+ * Links functions of the C library and of others, calls them and carries their errno. Every
+ * function that is linked here returns a negative number when it fails and takes, before its own
+ * arguments, the segment its errno is saved to.
  */
 final class Native {
   private static final int EINTR = 4;
@@ -52,12 +54,39 @@ final class Native {
   @SuppressWarnings("restricted") // this class is where the program allows itself native access
   private static MethodHandle link(
       String name, FunctionDescriptor descriptor, Linker.Option... options) {
-    MemorySegment address =
-        LINKER
-            .defaultLookup()
-            .find(name)
-            .orElseThrow(() -> new UnsupportedOperationException("the C library has no " + name));
-    return LINKER.downcallHandle(address, descriptor, options);
+    return LINKER.downcallHandle(symbol(name), descriptor, options);
+  }
+
+  /**
+   * For several functions whose arguments fit these, with errno saved: the {@link #symbol} of one
+   * of them is the first argument. Linking costs more than most programs have calls to make, and
+   * this is linked once for all of them.
+   *
+   * <p>On the machines that this program runs on a {@code long} stands for a narrower number as
+   * well, arguments that a function does not have are not looked at, and of the result only what
+   * the function says is its own: the upper half of an {@code int} may be anything.
+   */
+  @SuppressWarnings("restricted") // as above
+  static MethodHandle shape(FunctionDescriptor descriptor) {
+    return LINKER.downcallHandle(descriptor, SAVE_ERRNO);
+  }
+
+  /** Where a function of the C library is. */
+  static MemorySegment symbol(String name) {
+    return LINKER
+        .defaultLookup()
+        .find(name)
+        .orElseThrow(() -> new UnsupportedOperationException("the C library has no " + name));
+  }
+
+  /** Where the functions of a library are; empty where there is no such library. */
+  @SuppressWarnings("restricted") // as above
+  static Optional<SymbolLookup> library(String name) {
+    try {
+      return Optional.of(SymbolLookup.libraryLookup(name, Arena.global()));
+    } catch (IllegalArgumentException _) {
+      return Optional.empty();
+    }
   }
 
   /**

@@ -146,6 +146,12 @@ public abstract class NativeFile implements Closeable {
   /** Sets the length of a regular file; a part that is added is a hole. */
   public abstract void truncate(long bytes) throws BlkSnapException;
 
+  /**
+   * Asks the kernel to begin to write what the range, which is not empty, has in memory only, so
+   * that a later sync has less to do. Waits at most until the disk takes it, and promises nothing.
+   */
+  public void startWriting(long offset, long length) throws BlkSnapException {}
+
   /** Makes the content durable, and of the attributes what is needed to read it. */
   public abstract void dataSync() throws BlkSnapException;
 

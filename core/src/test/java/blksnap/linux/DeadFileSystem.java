@@ -22,7 +22,7 @@ public final class DeadFileSystem {
           Native.repeat(state -> {
             MemorySegment flags = Native.scratch();
             flags.set(JAVA_INT, 0, WITHOUT_FLUSH);
-            return (int) Calls.IOCTL.invokeExact(state, descriptor, SHUTDOWN, flags);
+            return (int) Calls.Ioctl.CALL.invokeExact(state, descriptor, SHUTDOWN, flags);
           });
       if (result < 0) {
         throw Native.failure(result, "cannot end the file system at " + mountPoint);

@@ -228,6 +228,7 @@ class NativeFileTest {
       file.punchHole(PIECE, PIECE);
       assertThat(file.stat().allocatedBytes()).isLessThanOrEqualTo(full - PIECE);
       file.zeroRange(2L * PIECE, PIECE);
+      file.startWriting(0, 4L * PIECE);
       file.dataSync();
       ByteBuffer target = ByteBuffer.allocateDirect(4 * PIECE);
       file.read(0, target);
@@ -344,6 +345,7 @@ class NativeFileTest {
             file::freeBytes,
             file::sync,
             file::dataSync,
+            () -> file.startWriting(0, 1),
             file::tryLockExclusive,
             file::blockDeviceBytes,
             () -> file.nextData(0),
