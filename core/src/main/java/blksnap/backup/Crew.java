@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param <P> a part
  */
 final class Crew<P extends Crew.Part> {
-  /** How often whoever waits is told how far the work is. */
-  private static final long TELL_MILLIS = 200;
+  /** How often whoever waits looks how far the work is. */
+  private static final long LOOK_MILLIS = 200;
 
   /** A part of the disk. */
   interface Part {
@@ -56,6 +56,12 @@ final class Crew<P extends Crew.Part> {
     void doneBelow(long cluster) throws IOException;
   }
 
+  /** Looks on while the crew works; its failure is one of the work. */
+  @FunctionalInterface
+  interface Onlooker {
+    void look() throws IOException;
+  }
+
   private final Source<P> source;
   private final Hiring<P> hiring;
   private final Watermark watermark;
@@ -84,6 +90,9 @@ final class Crew<P extends Crew.Part> {
   @GuardedBy("lock")
   private @Nullable Throwable failure;
 
+  /** The onlooker has failed; the calling thread's. */
+  private boolean blind;
+
   Crew(Source<P> source, Hiring<P> hiring, Watermark watermark, BooleanSupplier cancelled) {
     this.source = source;
     this.hiring = hiring;
@@ -96,10 +105,10 @@ final class Crew<P extends Crew.Part> {
    *
    * @param name of the threads
    * @param threads how many
-   * @param tell is called now and then by the calling thread
+   * @param onlooker is called now and then by the calling thread
    * @throws BlkSnapException {@code ECANCELED} when the work was given up; else the first failure
    */
-  void run(String name, int threads, Runnable tell) throws IOException {
+  void run(String name, int threads, Onlooker onlooker) throws IOException {
     List<Thread> all = new ArrayList<>();
     lock.lock();
     try {
@@ -110,14 +119,14 @@ final class Crew<P extends Crew.Part> {
     for (int i = 0; i < threads; i++) {
       all.add(Thread.ofPlatform().name(name + "-" + i).daemon().start(this::work));
     }
-    boolean interrupted = await(tell);
+    boolean interrupted = await(onlooker);
     for (Thread thread : all) {
       interrupted |= join(thread);
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    tell.run();
+    look(onlooker);
     lock.lock();
     try {
       rethrow(failure);
@@ -139,7 +148,7 @@ final class Crew<P extends Crew.Part> {
   }
 
   /** Until all threads are done; an interrupt gives the work up. */
-  private boolean await(Runnable tell) {
+  private boolean await(Onlooker onlooker) {
     boolean interrupted = false;
     while (true) {
       lock.lock();
@@ -147,14 +156,27 @@ final class Crew<P extends Crew.Part> {
         if (working == 0) {
           return interrupted;
         }
-        changed.await(TELL_MILLIS, TimeUnit.MILLISECONDS);
+        changed.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
       } catch (InterruptedException e) {
         interrupted = true;
         fail(canceled());
       } finally {
         lock.unlock();
       }
-      tell.run();
+      look(onlooker);
+    }
+  }
+
+  /** One that has failed is not asked again: a sync that did may say next time that all is well. */
+  private void look(Onlooker onlooker) {
+    if (blind) {
+      return;
+    }
+    try {
+      onlooker.look();
+    } catch (IOException | RuntimeException e) {
+      blind = true;
+      fail(e);
     }
   }
 

@@ -184,7 +184,10 @@ public final class DeviceBackup implements Closeable {
       crew.run(
           "blksnap-backup",
           load.jobs(),
-          () -> load.listener().at(counts.position("copying " + device, plan.position(), size)));
+          () -> {
+            load.listener().at(counts.position("copying " + device, plan.position(), size));
+            files.startWriting();
+          });
       Manifest.DataFile file = files.complete(counts.stored.get());
       var manifest =
           new Manifest(

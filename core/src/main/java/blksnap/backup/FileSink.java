@@ -101,6 +101,14 @@ final class FileSink implements Closeable {
     hashWriter.finishBelow(cluster);
   }
 
+  /** Lets the disk begin with what was put so far, or it would have all to do at the end. */
+  void startWriting() throws BlkSnapException {
+    long bytes = data.file().size();
+    if (bytes > 0) {
+      data.file().startWriting(0, bytes);
+    }
+  }
+
   /** Completes both files. */
   Manifest.DataFile complete(long storedBytes) throws IOException {
     if (qcow2.isPresent()) {

@@ -15,9 +15,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Writes a point to a file, a block device or an NBD export; every block is checked against its
@@ -118,7 +120,15 @@ public final class Restore {
             Errno.EINVAL, path + " is " + status.kind() + ", neither a file nor a block device");
       }
       requireFits(device.blockDeviceBytes(), path.toString());
-      run(content, 0, load.jobs(), false, () -> new RestoreTarget.OfFile(device), _ -> {});
+      var turn = new ReentrantLock();
+      var writeBack = new WriteBack(device, 0);
+      run(
+          content,
+          0,
+          load.jobs(),
+          false,
+          () -> new RestoreTarget.OfFile(device, Optional.empty(), turn),
+          writeBack);
       device.sync();
     }
     return new Done(point.sizeBytes(), read.get(), written.get(), 0);
@@ -168,14 +178,16 @@ public final class Restore {
         file.truncate(0);
       }
       file.truncate(point.sizeBytes());
-      var checkpoint = new Checkpoint(file, record, from, present);
-      run(
-          content,
-          from,
-          load.jobs(),
-          !kept,
-          () -> new RestoreTarget.OfFile(file),
-          checkpoint::doneBelow);
+      var writeBack = new WriteBack(file, from);
+      var checkpoint = new Checkpoint(file, record, from);
+      Progress progress =
+          present
+              ? writeBack
+              : done -> {
+                writeBack.doneBelow(done);
+                checkpoint.doneBelow(done);
+              };
+      fill(file, content, from, !kept, progress);
       file.sync();
       Directories.syncEntry(path);
       record.remove();
@@ -183,25 +195,72 @@ public final class Restore {
     }
   }
 
-  /** Remembers now and then how far a new file is complete. */
-  private final class Checkpoint {
+  /** Writes a regular file, past the page cache if nothing of it has to be read. */
+  private void fill(
+      NativeFile file, PointContent content, long from, boolean clean, Progress progress)
+      throws IOException {
+    var turn = new ReentrantLock();
+    Optional<NativeFile> direct = way.inPlace ? Optional.empty() : DirectTarget.of(file);
+    try {
+      run(
+          content,
+          from,
+          load.jobs(),
+          clean,
+          () -> new RestoreTarget.OfFile(file, direct, turn),
+          progress);
+    } finally {
+      if (direct.isPresent()) {
+        direct.get().close();
+      }
+    }
+  }
+
+  /** Hears now and then how far a target is complete, while threads go on with the rest. */
+  @FunctionalInterface
+  private interface Progress {
+    /**
+     * @param done bytes from the start
+     */
+    void doneBelow(long done) throws IOException;
+  }
+
+  /** Remembers now and then how far a new file is complete. One thread. */
+  private static final class Checkpoint implements Progress {
     private final NativeFile file;
     private final RestoreRecord record;
-    private final boolean off;
     private long last;
 
-    Checkpoint(NativeFile file, RestoreRecord record, long from, boolean off) {
+    Checkpoint(NativeFile file, RestoreRecord record, long from) {
       this.file = file;
       this.record = record;
       this.last = from;
-      this.off = off;
     }
 
-    void doneBelow(long cluster) throws IOException {
-      long done = Math.min(cluster << Clusters.CLUSTER_SHIFT, point.sizeBytes());
-      if (!off && done - last >= CHECKPOINT_BYTES) {
+    @Override
+    public void doneBelow(long done) throws IOException {
+      if (done - last >= CHECKPOINT_BYTES) {
         file.dataSync();
         record.write(file, done);
+        last = done;
+      }
+    }
+  }
+
+  /** Keeps the disk busy from the start, or it would have all to do at the end. One thread. */
+  private static final class WriteBack implements Progress {
+    private final NativeFile file;
+    private long last;
+
+    WriteBack(NativeFile file, long from) {
+      this.file = file;
+      this.last = from;
+    }
+
+    @Override
+    public void doneBelow(long done) throws IOException {
+      if (done > last) {
+        file.startWriting(last, done - last);
         last = done;
       }
     }
@@ -211,23 +270,25 @@ public final class Restore {
    * @param clean the target reads as zeroes from there on
    */
   private void run(
-      PointContent content,
-      long from,
-      int jobs,
-      boolean clean,
-      Opener opener,
-      Crew.Watermark watermark)
+      PointContent content, long from, int jobs, boolean clean, Opener opener, Progress progress)
       throws IOException {
     var throttle = new Throttle(load.bytesPerSecond(), System::nanoTime, load.cancelled());
+    var below = new AtomicLong(from);
     try (Cursor cursor = new Cursor()) {
       var plan = new RestorePlan(content, from, clean, cursor);
       var crew =
           new Crew<>(
               plan,
               () -> new Writer(opener.open(), content, throttle),
-              watermark,
+              cluster -> below.set(Math.min(cluster << Clusters.CLUSTER_SHIFT, point.sizeBytes())),
               load.cancelled());
-      crew.run("blksnap-restore", jobs, () -> load.listener().at(position(plan.position())));
+      crew.run(
+          "blksnap-restore",
+          jobs,
+          () -> {
+            load.listener().at(position(plan.position()));
+            progress.doneBelow(below.get());
+          });
     }
   }
 
@@ -252,7 +313,7 @@ public final class Restore {
     private final PointContent content;
     private final Throttle throttle;
     private final Cursor cursor = new Cursor();
-    private final ByteBuffer clusters = ByteBuffer.allocateDirect(ClusterBatch.BYTES);
+    private final ByteBuffer clusters = DirectTarget.memory(ClusterBatch.BYTES);
     private final ByteBuffer present = ByteBuffer.allocateDirect(ClusterBatch.BYTES);
 
     Writer(RestoreTarget target, PointContent content, Throttle throttle) {

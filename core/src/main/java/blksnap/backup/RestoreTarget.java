@@ -10,7 +10,9 @@ import blksnap.qcow2.LocalFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.Lock;
 
 /** What a point is written to, used by one thread. Buffers are direct. */
 interface RestoreTarget extends Closeable {
@@ -26,10 +28,19 @@ interface RestoreTarget extends Closeable {
     private static final int ZEROES_BYTES = 1 << 20;
 
     private final NativeFile file;
+    private final Optional<NativeFile> direct;
+    private final Lock turn;
     private final boolean device;
 
-    OfFile(NativeFile file) throws BlkSnapException {
+    /**
+     * @param direct the same file past the page cache, for what is large; stays its owner's
+     * @param turn of the one thread that writes to a regular file: file systems let no second one,
+     *     and in the kernel it would wait at the cost of a processor that others could use
+     */
+    OfFile(NativeFile file, Optional<NativeFile> direct, Lock turn) throws BlkSnapException {
       this.file = file;
+      this.direct = direct;
+      this.turn = turn;
       FileStatus status = file.stat();
       this.device = status.isBlockDevice();
     }
@@ -41,7 +52,20 @@ interface RestoreTarget extends Closeable {
 
     @Override
     public void write(long offset, ByteBuffer source) throws IOException {
-      LocalFile.writeFully(file, offset, source);
+      if (device) {
+        LocalFile.writeFully(file, offset, source);
+        return;
+      }
+      if (direct.isPresent() && DirectTarget.fits(offset, source)) {
+        LocalFile.writeFully(direct.get(), offset, source);
+        return;
+      }
+      turn.lock();
+      try {
+        LocalFile.writeFully(file, offset, source);
+      } finally {
+        turn.unlock();
+      }
     }
 
     /** A hole of a file stays as it is. */
