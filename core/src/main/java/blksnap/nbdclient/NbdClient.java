@@ -31,6 +31,9 @@ public final class NbdClient implements Closeable {
   private static final int SIMPLE_MAGIC = 0x67446698;
   private static final int CHUNK_MAGIC = 0x668e33ef;
 
+  /** Most that is received ahead: the replies to a few small requests, in one call. */
+  private static final int RECEIVED_BYTES = 64 << 10;
+
   private static final int FIXED_NEWSTYLE = 1;
   private static final int NO_ZEROES = 2;
   private static final int OPT_GO = 7;
@@ -85,6 +88,10 @@ public final class NbdClient implements Closeable {
   private final NbdAddress address;
   private final ByteBuffer requests = ByteBuffer.allocateDirect(REQUEST_BYTES * MAX_IN_FLIGHT);
   private final ByteBuffer small = ByteBuffer.allocateDirect(64);
+
+  /** What the server has sent and nobody has asked for yet, from its position to its limit. */
+  private final ByteBuffer received = ByteBuffer.allocateDirect(RECEIVED_BYTES).limit(0);
+
   private long sizeBytes;
   private int flags;
   private boolean structured;
@@ -492,10 +499,30 @@ public final class NbdClient implements Closeable {
     return small.flip();
   }
 
+  /** What is large goes past {@link #received}, which takes what follows it meanwhile. */
   private void receiveInto(ByteBuffer bytes) throws IOException {
+    take(bytes);
     while (bytes.hasRemaining()) {
-      require(channel.read(bytes) >= 0, "it hung up");
+      received.clear();
+      try {
+        long count =
+            bytes.remaining() < RECEIVED_BYTES / 2
+                ? channel.read(received)
+                : channel.read(new ByteBuffer[] {bytes, received});
+        require(count >= 0, "it hung up");
+      } finally {
+        received.flip();
+      }
+      take(bytes);
     }
+  }
+
+  /** Moves what was received already. */
+  private void take(ByteBuffer bytes) {
+    int count = Math.min(bytes.remaining(), received.remaining());
+    bytes.put(bytes.position(), received, received.position(), count);
+    bytes.position(bytes.position() + count);
+    received.position(received.position() + count);
   }
 
   private void send(ByteBuffer bytes) throws IOException {

@@ -27,7 +27,13 @@ public final class Qcow2Writer {
   private final Compression compression;
   private final long diskBytes;
 
-  /** Guards all below; data is written without it. */
+  /**
+   * Held to write data: file systems let one thread at a time write to a file, and the others would
+   * wait in the kernel at the cost of a processor. Taken after {@link #lock}, if both are.
+   */
+  private final Lock turn = new ReentrantLock();
+
+  /** Guards all below; most data is written without it. */
   private final Lock lock = new ReentrantLock();
 
   @GuardedBy("lock")
@@ -97,44 +103,72 @@ public final class Qcow2Writer {
       set(cluster, 0, bitmap);
       return;
     }
-    long at = place(cluster, data, bitmap);
-    for (int sub = 0; sub < Clusters.SUBS; ) {
+    if (Integer.bitCount(data) > MOST_SHARED) {
+      write(own(cluster, bitmap), data, content);
+    } else {
+      share(cluster, data, bitmap, content);
+    }
+  }
+
+  /** Writes sub-clusters of a cluster of the file. */
+  private void write(long at, int data, ByteBuffer content) throws IOException {
+    for (int sub = 0; sub < Clusters.SUBS && data >>> sub != 0; ) {
       int run = Clusters.run(data, sub);
       if ((data >>> sub & 1) != 0) {
         int from = sub << Clusters.SUB_SHIFT;
-        LocalFile.writeFully(file, at + from, content.slice(from, run << Clusters.SUB_SHIFT));
+        writeData(at + from, content.slice(from, run << Clusters.SUB_SHIFT));
       }
       sub += run;
     }
   }
 
-  /** Finds a place for a part of a cluster and notes it. */
-  private long place(long cluster, int data, long bitmap) throws IOException {
+  private long own(long cluster, long bitmap) throws IOException {
     lock.lock();
     try {
-      if (Integer.bitCount(data) > MOST_SHARED) {
-        long own = HostClusters.offset(host.take(1));
-        setLocked(cluster, own | Qcow2File.COPIED, bitmap);
-        return own;
-      }
+      long own = HostClusters.offset(host.take(1));
+      setLocked(cluster, own | Qcow2File.COPIED, bitmap);
+      return own;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Puts a part of a cluster beside parts of others. */
+  private void share(long cluster, int data, long bitmap, ByteBuffer content) throws IOException {
+    SharedClusters.@Nullable Shared full = null;
+    lock.lock();
+    try {
       SharedClusters.@Nullable Shared place = shared.place(data);
       if (place == null) {
-        place = new SharedClusters.Shared(host.take(1), cluster);
-        close(shared.open(place, data));
+        place = shared.open(host.take(1), cluster, data);
+        full = shared.surplus();
+        if (full != null) {
+          close(full);
+        }
       }
-      long at = HostClusters.offset(place.host);
-      setLocked(cluster, at, bitmap); // whether it is the only one is known when the place closes
-      return at;
+      place.copy(content, data);
+      // Whether it is the only one is known when the place closes.
+      setLocked(cluster, HostClusters.offset(place.host), bitmap);
+    } finally {
+      lock.unlock();
+    }
+    if (full != null) {
+      write(HostClusters.offset(full.host), full.used(), full.content());
+      reuse(full);
+    }
+  }
+
+  private void reuse(SharedClusters.Shared written) {
+    lock.lock();
+    try {
+      shared.written(written);
     } finally {
       lock.unlock();
     }
   }
 
   @GuardedBy("lock")
-  private void close(SharedClusters.@Nullable Shared place) throws IOException {
-    if (place == null) {
-      return;
-    }
+  private void close(SharedClusters.Shared place) throws IOException {
     if (place.references() > 1) {
       host.count(place.host, place.references());
       return;
@@ -168,7 +202,7 @@ public final class Qcow2Writer {
     } finally {
       lock.unlock();
     }
-    LocalFile.writeFully(file, at, content);
+    writeData(at, content);
   }
 
   /**
@@ -192,7 +226,16 @@ public final class Qcow2Writer {
     } finally {
       lock.unlock();
     }
-    LocalFile.writeFully(file, at, packed);
+    writeData(at, packed);
+  }
+
+  private void writeData(long at, ByteBuffer content) throws IOException {
+    turn.lock();
+    try {
+      LocalFile.writeFully(file, at, content);
+    } finally {
+      turn.unlock();
+    }
   }
 
   @GuardedBy("lock")
@@ -284,6 +327,7 @@ public final class Qcow2Writer {
     try {
       for (SharedClusters.Shared place : shared.drain()) {
         close(place);
+        write(HostClusters.offset(place.host), place.used(), place.content());
       }
       countPacked();
       ByteBuffer table = ByteBuffer.allocateDirect(l1.length * Long.BYTES);
