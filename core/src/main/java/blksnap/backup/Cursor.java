@@ -1,5 +1,6 @@
 package blksnap.backup;
 
+import blksnap.linux.Sha256;
 import blksnap.qcow2.ClusterEntry;
 import blksnap.qcow2.Clusters;
 import blksnap.qcow2.Inflation;
@@ -12,7 +13,7 @@ final class Cursor implements Closeable {
   final ClusterEntry entry = new ClusterEntry();
   final Inflation inflation = new Inflation();
   final ByteBuffer cluster = ByteBuffer.allocateDirect(Clusters.CLUSTER_BYTES);
-  final MessageDigest digest = HashFile.sha256();
+  final MessageDigest digest = Sha256.create();
 
   @Override
   public void close() {

@@ -3,6 +3,7 @@ package blksnap.backup;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Closing;
 import blksnap.linux.NativeFile;
+import blksnap.linux.Sha256;
 import blksnap.qcow2.Clusters;
 import blksnap.qcow2.Compression;
 import blksnap.qcow2.LocalFile;
@@ -138,7 +139,7 @@ final class FileSink implements Closeable {
 
   /** What one thread puts clusters with. */
   final class Putter implements Closeable {
-    private final MessageDigest digest = HashFile.sha256();
+    private final MessageDigest digest = Sha256.create();
     private final Packer packer;
     private final ByteBuffer packed =
         ByteBuffer.allocateDirect(compression == Compression.NONE ? 0 : Clusters.CLUSTER_BYTES);

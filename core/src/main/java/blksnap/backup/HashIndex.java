@@ -1,5 +1,6 @@
 package blksnap.backup;
 
+import blksnap.linux.Sha256;
 import blksnap.qcow2.ByteFile;
 import blksnap.qcow2.Clusters;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
@@ -103,7 +104,7 @@ final class HashIndex implements Closeable {
     }
     ByteBuffer directory = HashFile.buffer(count * HashFile.DIRECTORY_BYTES);
     file.read(directoryAt, directory);
-    MessageDigest digest = HashFile.sha256();
+    MessageDigest digest = Sha256.create();
     digest.update(header.flip());
     digest.update(directory.flip());
     digest.update(end.flip());
@@ -186,7 +187,7 @@ final class HashIndex implements Closeable {
     }
     ByteBuffer records = HashFile.buffer(place.records * HashFile.RECORD_BYTES);
     file.read(place.offset, records);
-    MessageDigest digest = HashFile.sha256();
+    MessageDigest digest = Sha256.create();
     digest.update(records.flip());
     if (!Arrays.equals(digest.digest(), place.sha256)) {
       throw HashFile.damaged(file, "has damaged hashes of GiB " + number + " of the disk");

@@ -1,6 +1,7 @@
 package blksnap.backup;
 
 import blksnap.linux.NativeFile;
+import blksnap.linux.Sha256;
 import blksnap.qcow2.Clusters;
 import blksnap.qcow2.LocalFile;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
@@ -71,7 +72,7 @@ final class HashWriter {
   private void store(int group, Map<Integer, byte[]> records) throws IOException {
     ByteBuffer all = HashFile.buffer(records.size() * HashFile.RECORD_BYTES);
     records.values().forEach(all::put);
-    MessageDigest digest = HashFile.sha256();
+    MessageDigest digest = Sha256.create();
     digest.update(all.flip());
     if (directory.remaining() < HashFile.DIRECTORY_BYTES) {
       directory = HashFile.buffer(2 * directory.capacity()).put(directory.flip());
@@ -88,7 +89,7 @@ final class HashWriter {
       int groups = directory.position() / HashFile.DIRECTORY_BYTES;
       ByteBuffer end = HashFile.buffer(directory.position() + HashFile.END_BYTES);
       end.put(directory.flip()).putInt(groups).putInt(HashFile.MAGIC).flip();
-      MessageDigest digest = HashFile.sha256();
+      MessageDigest digest = Sha256.create();
       digest.update(header.duplicate());
       digest.update(end.duplicate());
       LocalFile.writeFully(file, 0, header.duplicate());

@@ -5,6 +5,7 @@ import blksnap.error.Closing;
 import blksnap.error.Errno;
 import blksnap.linux.Directories;
 import blksnap.linux.NativeFile;
+import blksnap.linux.Sha256;
 import blksnap.state.Fields;
 import blksnap.state.StateFile;
 import java.io.IOException;
@@ -79,7 +80,7 @@ final class Spool {
   record Found(Path record, Optional<Kept> kept) {}
 
   private Path directory(String device) {
-    byte[] hash = HashFile.sha256().digest(place.getBytes(StandardCharsets.UTF_8));
+    byte[] hash = Sha256.create().digest(place.getBytes(StandardCharsets.UTF_8));
     return records.resolve(device + "-" + HexFormat.of().formatHex(hash, 0, 8));
   }
 
