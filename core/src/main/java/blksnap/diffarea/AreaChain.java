@@ -132,6 +132,17 @@ public final class AreaChain {
     return blocks << Location.BLOCK_SHIFT;
   }
 
+  /** Blocks of a group that the image of {@code from} finds in an area of {@code now}. */
+  static long heldFrom(List<DiffArea> now, DiffArea from, long group) {
+    return heldAfter(now, from, group) | from.preserved().held(group);
+  }
+
+  /** Whether the image of {@code from} finds no block in an area of {@code now}. */
+  static boolean holdsNothing(List<DiffArea> now, DiffArea from) {
+    return now.subList(now.indexOf(from), now.size()).stream()
+        .allMatch(area -> area.preserved().isEmpty());
+  }
+
   /** Blocks of a group that areas newer than {@code area} hold. */
   private static long heldAfter(List<DiffArea> areas, DiffArea area, long group) {
     long held = 0;

@@ -37,6 +37,9 @@ final class BlockMap {
   private final AtomicLong storedBlocks = new AtomicLong();
   private final AtomicLong zeroBlocks = new AtomicLong();
 
+  /** What is held once is held for good. */
+  private volatile boolean empty = true;
+
   BlockMap() {
     Arrays.setAll(stripes, i -> new Stripe());
   }
@@ -79,6 +82,9 @@ final class BlockMap {
       count(old, -1);
       count(location, 1);
     }
+    if (empty) {
+      empty = false;
+    }
     return old;
   }
 
@@ -100,8 +106,9 @@ final class BlockMap {
     return zeroBlocks.get();
   }
 
+  /** Whether nothing is held; what is being put may not count yet. */
   boolean isEmpty() {
-    return storedBlocks() == 0 && zeroBlocks() == 0;
+    return empty;
   }
 
   /**
