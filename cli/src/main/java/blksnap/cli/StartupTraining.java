@@ -2,6 +2,7 @@ package blksnap.cli;
 
 import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.Defaults;
+import blksnap.cli.command.Directories;
 import blksnap.cli.command.Environment;
 import blksnap.cli.repl.ShellRehearsal;
 import blksnap.ctrl.CtrlHandler;
@@ -18,6 +19,8 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -33,12 +36,18 @@ final class StartupTraining {
   /** The argument that asks for a rehearsal of the shell, too. */
   private static final String SHELL = "shell";
 
+  /** The argument that asks for a rehearsal of backups, too. */
+  private static final String BACKUP = "backup";
+
   private static final List<List<String>> LINES =
       List.of(
           List.of("version"),
           List.of("devices"),
           List.of("devices", "-o", "plain"),
           List.of("devices", "-o", "json"),
+          List.of("snapshot", "create", "vm1", "--storage", "/old", "--name", "s", "--take"),
+          List.of("snapshot", "take", "s"),
+          List.of("snapshot", "destroy", "s"),
           List.of("snapshot", "list", "-o", "plain"),
           List.of("status", "/sys/block"),
           List.of("no-such-command"));
@@ -49,16 +58,21 @@ final class StartupTraining {
     Thread.ofPlatform().daemon().name("blksnap-patience").start(StartupTraining::giveUp);
     Path directory = Files.createTempDirectory("blksnap-training");
     try {
-      rehearse(directory, args.length > 0 && args[0].equals(SHELL));
+      rehearse(directory, args.length > 0 ? args[0] : "");
     } finally {
       remove(directory);
     }
     System.exit(0);
   }
 
-  private static void rehearse(Path directory, boolean shell) throws IOException {
+  private static void rehearse(Path directory, String kind) throws IOException {
     try (var _ = CtrlServer.start(directory.resolve("ctrl.sock"), new OneDevice(), new LogRing())) {
-      train(directory, shell);
+      train(environment(directory, new Directories(directory, directory)), kind.equals(SHELL));
+    }
+    if (kind.equals(BACKUP)) {
+      var own = new Directories(directory.resolve("run"), directory.resolve("state"));
+      Environment environment = environment(directory, own);
+      BackupRehearsal.run(directory, own, line -> run(line, environment));
     }
   }
 
@@ -71,26 +85,37 @@ final class StartupTraining {
     Runtime.getRuntime().halt(1);
   }
 
-  private static void train(Path directory, boolean shell) throws IOException {
+  private static Environment environment(Path directory, Directories engine) {
     Environment own = Environment.ofProcess();
     var variables = new HashMap<>(own.variables());
     variables.putAll(
         Map.of(
-            "BLKSNAP_RUN_DIR", directory.toString(),
-            "BLKSNAP_STATE_DIR", directory.toString(),
-            "XDG_STATE_HOME", directory.toString(),
-            "TERM", "xterm"));
-    var environment = new Environment(variables, own.uid(), directory, directory, true, true, true);
+            Directories.RUN_VARIABLE,
+            engine.run().toString(),
+            Directories.STATE_VARIABLE,
+            engine.state().toString(),
+            "XDG_STATE_HOME",
+            directory.toString(),
+            "TERM",
+            "xterm"));
+    return new Environment(variables, own.uid(), directory, directory, true, true, true);
+  }
+
+  private static void run(List<String> line, Environment environment) {
+    var _ =
+        Main.run(
+            line.toArray(String[]::new),
+            environment,
+            Main.opener(),
+            InputStream.nullInputStream(),
+            nowhere(),
+            nowhere());
+  }
+
+  private static void train(Environment environment, boolean shell) throws IOException {
     Main.tellUncaught(new String[0], nowhere());
     for (List<String> line : LINES) {
-      var _ =
-          Main.run(
-              line.toArray(String[]::new),
-              environment,
-              Main.opener(),
-              InputStream.nullInputStream(),
-              nowhere(),
-              nowhere());
+      run(line, environment);
     }
     if (shell) {
       rehearseShell(environment);
@@ -123,6 +148,9 @@ final class StartupTraining {
 
   /** What a command asks first. */
   private static final class OneDevice implements CtrlHandler {
+    private static final CtrlReply.Taken TAKEN =
+        new CtrlReply.Taken(new CtrlReply.Consistency("crash-consistent", ""), List.of());
+
     @Override
     public CtrlReply handle(CtrlRequest request) {
       return switch (request) {
@@ -138,6 +166,10 @@ final class StartupTraining {
                         "nbd+unix:///vm1",
                         List.of(),
                         List.of())));
+        case CtrlRequest.SnapshotCreate _ ->
+            new CtrlReply.Created(new UUID(0, 0), "s", Optional.of(TAKEN));
+        case CtrlRequest.SnapshotTake _ -> TAKEN;
+        case CtrlRequest.SnapshotDestroy _ -> new CtrlReply.Done();
         case CtrlRequest.SnapshotList _ -> new CtrlReply.Snapshots(List.of());
         default -> new CtrlReply.VersionInfo("");
       };
