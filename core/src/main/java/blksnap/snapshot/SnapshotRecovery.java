@@ -189,6 +189,11 @@ final class SnapshotRecovery {
 
   private Optional<Found> find(SnapshotRecord record) throws IOException {
     DiffStorage storage = storages.get(record.storage());
+    boolean created = record.phase() == SnapshotRecord.Phase.CREATED;
+    if (created && storage != null && !storage.snapshot().equals(record.id())) {
+      removeRest(record);
+      return Optional.empty();
+    }
     EventQueue queue = events.computeIfAbsent(record.id(), id -> newEvents.get());
     if (storage == null) {
       storage = withoutRecord(record, listeners.apply(nameOf(record), queue));
@@ -221,6 +226,21 @@ final class SnapshotRecovery {
             record.pauseNanos(),
             taken ? record.consistency() : Optional.empty()));
     return Optional.of(new Found(snapshot, record, parts));
+  }
+
+  /**
+   * The number of its storage was given to another one, so this one was gone by then, and its
+   * record could not be removed. What cannot be removed now the next load tries again.
+   */
+  private void removeRest(SnapshotRecord record) {
+    String name = nameOf(record);
+    try {
+      store.forget(record.id());
+      store.clear(record.id());
+      context.log().info("snapshot " + name + ": what was left of it is removed");
+    } catch (IOException e) {
+      context.log().warning("snapshot " + name + ": what is left of it stays: " + e.getMessage());
+    }
   }
 
   private static void become(Snapshot snapshot, Snapshot.View view) {

@@ -183,10 +183,10 @@ final class TrackerStore {
     CbtMap map = null;
     WriteIntent intent = null;
     String reason;
+    List<ByteRange> everything = List.of(new ByteRange(0, fresh.stamps().sizeBytes()));
     // Nothing that a kernel has in memory outlives it, and where regions are not known a whole disk
     // is not written again for a guess, unless a sync of it has failed just now.
-    List<ByteRange> doubted =
-        writesLost ? List.of(new ByteRange(0, fresh.stamps().sizeBytes())) : List.of();
+    List<ByteRange> doubted = writesLost ? everything : List.of();
     boolean taken = false;
     try {
       intent = WriteIntent.open(home.resolve("intent"), clock);
@@ -238,7 +238,12 @@ final class TrackerStore {
               before.contentId(),
               writesLost ? open : List.of());
         }
-        case Continuity.Broken(String why) -> reason = why;
+        case Continuity.Broken(String why) -> {
+          reason = why;
+          if (map.stamps().writesLost()) {
+            doubted = everything; // what others wrote as well
+          }
+        }
       }
     } catch (NoSuchFileException e) {
       reason = "there is no " + e.getFile();

@@ -72,6 +72,9 @@ public final class DiskModel {
   /** When each block was last changed, or marked, by anybody. */
   private final long[] touched;
 
+  /** When the region of each block was last in use though nobody touched the block. */
+  private final long[] opened;
+
   private int activeTakes;
 
   /**
@@ -98,6 +101,7 @@ public final class DiskModel {
     this.clock = clock;
     this.floor = new int[capacity];
     this.touched = new long[(capacity + BLOCK_SECTORS - 1) / BLOCK_SECTORS];
+    this.opened = new long[touched.length];
     this.doubted = new long[touched.length];
     Arrays.fill(doubted, -1);
     sizes.add(done(sectors));
@@ -194,6 +198,7 @@ public final class DiskModel {
   private void touchEnd(int to) {
     int first = Math.min(sectors, to) / BLOCK_SECTORS * BLOCK_SECTORS;
     touch(first, Math.max(sectors, to) - first);
+    opened[(to - 1) / BLOCK_SECTORS] = clock.now();
   }
 
   /** It has the new size. */
@@ -415,7 +420,7 @@ public final class DiskModel {
       int first = block / REGION_BLOCKS * REGION_BLOCKS;
       boolean used = false;
       for (int b = first; b < Math.min(touched.length, first + REGION_BLOCKS); b++) {
-        used |= touched[b] > lastCut;
+        used |= touched[b] > lastCut || opened[b] > lastCut;
       }
       if (used) {
         doubted[block] = clock.now();

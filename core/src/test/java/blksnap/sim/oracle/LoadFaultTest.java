@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import blksnap.diffarea.FullPolicy;
 import blksnap.diffstorage.DiffStorage;
 import blksnap.diffstorage.Location;
+import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.sim.machine.Call;
 import blksnap.sim.machine.Faults;
@@ -20,6 +21,7 @@ import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -78,6 +80,62 @@ class LoadFaultTest {
       byte[] found = Arrays.copyOf(machine.content("/disks/vm1"), BLOCK);
       assertThat(Arrays.equals(found, lost)).as("call %d", call).isTrue();
     }
+  }
+
+  /** The kernel tells of a lost page once, whoever wrote it: here it tells the attach. */
+  @Test
+  void whatOthersWroteAndTheSyncOfAnAttachLostIsWrittenAgain() throws IOException {
+    Faults faults = Faults.none();
+    SimMachine machine = machine(1, faults);
+    machine.makeFile("/disks/vm3", 64L * BLOCK);
+    var parameters = new Parameters();
+    parameters.set(Parameter.WRITE_INTENT_REGION_SHIFT, DiskModel.REGION_SHIFT); // four of them
+    SimEngine engine = SimEngine.load(machine, parameters);
+    engine.trackers.attach(machine.path("/disks/vm3"), Optional.of("vm3"), false, false);
+    write(engine, "vm3", 0, 1, 1);
+    machine.kill();
+    byte[] theirs = new byte[BLOCK];
+    Stamps.filled(2, SECTORS).get(theirs);
+    machine.write("/disks/vm3", 40L * BLOCK, theirs);
+
+    faults.failNext(Call.SYNC, FileClass.DISK);
+    machine.quiet(false);
+    SimEngine next = SimEngine.load(machine, parameters);
+    machine.quiet(true);
+    assertThat(faults.isPending()).isFalse();
+    next.trackers.find("vm3").device().flush();
+    machine.cut();
+
+    byte[] found = Arrays.copyOfRange(machine.content("/disks/vm3"), 40 * BLOCK, 41 * BLOCK);
+    assertThat(Arrays.equals(found, theirs)).isTrue();
+  }
+
+  /** Its record could not be removed, and by then another one had the number of its storage. */
+  @Test
+  void aSnapshotWhoseStorageWasGivenToAnotherIsGone() throws IOException {
+    SimMachine machine = machine(1, Faults.none());
+    SimEngine engine = SimEngine.load(machine, new Parameters());
+    engine.trackers.attach(machine.path("/disks/vm1"), Optional.of("vm1"), false, false);
+    Snapshot first = create(engine, machine, "first", "vm1", Durability.POWER);
+    String directory = "/state/snapshots/" + first.id();
+    byte[] record = machine.content(directory + "/snapshot");
+    engine.snapshots.destroy(first);
+    Snapshot second = create(engine, machine, "second", "vm1", Durability.POWER);
+    assertThat(second.storage().number()).isEqualTo(first.storage().number());
+    Files.createDirectory(machine.path(directory));
+    machine.makeFile(directory + "/snapshot", record.length);
+    machine.write(directory + "/snapshot", 0, record);
+    machine.kill();
+
+    SimEngine next = SimEngine.load(machine, new Parameters());
+    assertThat(next.snapshots.all()).extracting(Snapshot::name).containsExactly("second");
+    assertThat(machine.list("/state/snapshots")).doesNotContain(first.id().toString());
+    Snapshot found = next.snapshots.find("second");
+    next.snapshots.take(found);
+    write(next, "vm1", 0, 1, 1);
+    assertThat(found.storage().space().filled()).isZero(); // zeroes take no block
+    next.snapshots.destroy(found);
+    assertThat(next.storages.all()).isEmpty();
   }
 
   /** A block that is 1 on the disk and 2 in memory, which the kernel takes for written. */
@@ -243,13 +301,18 @@ class LoadFaultTest {
   private static Snapshot take(
       SimEngine engine, SimMachine machine, String name, String device, Durability durability)
       throws IOException {
-    Snapshot snapshot =
-        engine.snapshots.create(
-            List.of(device),
-            machine.path("/storage/" + name),
-            OptionalLong.empty(),
-            new SnapshotConfig(name, durability, FullPolicy.BREAK));
+    Snapshot snapshot = create(engine, machine, name, device, durability);
     engine.snapshots.take(snapshot);
     return snapshot;
+  }
+
+  private static Snapshot create(
+      SimEngine engine, SimMachine machine, String name, String device, Durability durability)
+      throws IOException {
+    return engine.snapshots.create(
+        List.of(device),
+        machine.path("/storage/" + name),
+        OptionalLong.empty(),
+        new SnapshotConfig(name, durability, FullPolicy.BREAK));
   }
 }

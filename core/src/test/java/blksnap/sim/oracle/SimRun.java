@@ -8,6 +8,7 @@ import blksnap.snapshot.SnapshotPart;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,11 @@ public final class SimRun {
    * that tells of it does not outlive the machine.
    */
   private boolean mustLoad;
+
+  /**
+   * Syncs of disks that had failed when the load began that calls fail in; empty: none is going on.
+   */
+  private OptionalLong foulLoad = OptionalLong.empty();
 
   /** Whether the engine of this life has closed everything in order. */
   private boolean closed;
@@ -164,6 +170,7 @@ public final class SimRun {
     long before = scene.faults.injected();
     long onDisk = scene.faults.onDisk();
     long syncs = scene.faults.syncsOfDisk();
+    foulLoad = OptionalLong.of(syncs);
     scene.faults.pause(false);
     try {
       var _ = SimEngine.load(scene.machine, scene.parameters, scene::awaitRoom);
@@ -178,6 +185,7 @@ public final class SimRun {
     if (scene.faults.syncsOfDisk() > syncs && elsewhere) { // which may have kept it from its note
       scene.disks.values().forEach(DiskModel::doubtForGood);
     }
+    foulLoad = OptionalLong.empty();
     scene.machine.kill();
   }
 
@@ -290,6 +298,10 @@ public final class SimRun {
     boolean cut = end == End.CUT || end == End.UNLOAD_AND_CUT;
     scene.tell("end of a life: " + end);
     mustLoad = false;
+    if (foulLoad.isPresent() && scene.faults.syncsOfDisk() > foulLoad.getAsLong()) {
+      scene.disks.values().forEach(DiskModel::doubtForGood); // killed before it could note that
+    }
+    foulLoad = OptionalLong.empty();
     scene.takes.forEach(take -> {
       if (take.isUnderWay()) {
         take.end(scene.clock);
