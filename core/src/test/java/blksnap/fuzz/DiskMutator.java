@@ -109,6 +109,11 @@ final class DiskMutator {
                 || one.contains(home + "cbt: a directory"));
   }
 
+  /** Whether devices may refuse writes: a record says, in due form, that its one is read-only. */
+  boolean writesMayBeRefused() {
+    return done.stream().anyMatch(one -> one.endsWith("/device: read_only is true"));
+  }
+
   /** Whether a well-formed lie was told that no checksum can find out. */
   boolean imagesMayDiffer() {
     return imagesMayDiffer;
