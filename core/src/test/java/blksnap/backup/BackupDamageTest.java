@@ -25,7 +25,7 @@ class BackupDamageTest {
   private static final int FLIPS = 60;
 
   @TempDir private Path directory;
-  private final Seeds seed = Seeds.fromPropertyOrRandom();
+  private final Seeds seed = Seeds.ofRun();
   private final Random random = seed.random();
   private BackupWorld world;
   private Manifest full;

@@ -19,7 +19,7 @@ class BackupKillTest {
 
   @Test
   void aKilledBackupLeavesTheEarlierPointsAndTheNextOneGoesOnFromTheLast() throws IOException {
-    var seed = Seeds.fromPropertyOrRandom();
+    var seed = Seeds.ofRun();
     Random random = seed.random();
     var world = new BackupWorld(directory, DISK);
     world.change(random, 20);
@@ -59,7 +59,7 @@ class BackupKillTest {
 
   @Test
   void aKilledPruneLeavesEveryPointThatIsKeptWhole() throws IOException {
-    var seed = Seeds.fromPropertyOrRandom();
+    var seed = Seeds.ofRun();
     for (int kill = 0; ; kill++) {
       Random random = seed.random();
       var world =

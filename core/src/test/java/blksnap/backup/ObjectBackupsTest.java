@@ -63,7 +63,7 @@ class ObjectBackupsTest {
 
   @Test
   void pointsAreMadeVerifiedRestoredAndPruned() throws IOException {
-    var seed = Seeds.fromPropertyOrRandom();
+    var seed = Seeds.ofRun();
     Random random = seed.random();
     Map<String, SparseDisk> models = new LinkedHashMap<>();
     var world = new BackupWorld(directory, 64 << 20);

@@ -45,7 +45,7 @@ class RestoreTest {
   }
 
   private BackupWorld twoPoints(long bytes) throws IOException {
-    Random random = Seeds.fromPropertyOrRandom().random();
+    Random random = Seeds.ofRun().random();
     var world = new BackupWorld(directory, bytes);
     world.change(random, 30);
     world.backup(BackupWorld.PLAIN, false);
@@ -87,7 +87,7 @@ class RestoreTest {
 
   /** A disk with something in each quarter of a GiB. */
   private BackupWorld scattered(long bytes) throws IOException {
-    Random random = Seeds.fromPropertyOrRandom().random();
+    Random random = Seeds.ofRun().random();
     var world = new BackupWorld(directory, bytes);
     for (long at = 0; at < bytes; at += GIB / 4) {
       world.disk.put(at, BackupWorld.random(random, 2 * MIB));
@@ -265,7 +265,7 @@ class RestoreTest {
   @ParameterizedTest
   @EnumSource(Compression.class)
   void compressionSavesWhatItCanAndQemuReadsIt(Compression compression) throws IOException {
-    Random random = Seeds.fromPropertyOrRandom().random();
+    Random random = Seeds.ofRun().random();
     var world = new BackupWorld(directory, 16 * MIB);
     byte[] words = new byte[4 * MIB];
     for (int i = 0; i < words.length; i++) {
@@ -290,7 +290,7 @@ class RestoreTest {
 
   @Test
   void scatteredBlocksShareTheClustersOfTheFile() throws IOException {
-    Random random = Seeds.fromPropertyOrRandom().random();
+    Random random = Seeds.ofRun().random();
     var world = new BackupWorld(directory, 2 * GIB);
     world.backup(BackupWorld.PLAIN, false);
     for (int i = 0; i < 1000; i++) {

@@ -148,7 +148,7 @@ class ImageAllocationTest {
 
   @Test
   void saysOfEachBlockWhatItsHolderOrTheDeviceSays() throws IOException {
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     Random random = seeds.random();
     parameters.set(Parameter.DIFF_STORAGE_MINIMUM, 65_536);
     List<ImageLayer> images = new ArrayList<>();

@@ -5,8 +5,8 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * The cases of one fuzz test. {@code -Dseed=NUMBER} repeats a run, {@code -Dfuzz.case=N} only one
- * case of it, {@code -Dfuzz.times=N} makes N times as many.
+ * The cases of one fuzz test. {@code -Dfuzz.case=N} repeats only one, {@code -Dfuzz.times=N} makes
+ * N times as many.
  *
  * @param first number of the first case
  * @param count how many
@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 record FuzzRun(Seeds seeds, int first, int count) {
   static FuzzRun ofCases(int usual) {
     Integer only = Integer.getInteger("fuzz.case");
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     return only == null
         ? new FuzzRun(seeds, 0, Math.multiplyExact(usual, Integer.getInteger("fuzz.times", 1)))
         : new FuzzRun(seeds, only, 1);

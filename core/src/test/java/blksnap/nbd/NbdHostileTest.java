@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import blksnap.error.BlkSnapException;
 import blksnap.testing.HookedDevice;
 import blksnap.testing.MemoryDevice;
+import blksnap.testing.Seeds;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -98,8 +99,8 @@ class NbdHostileTest {
 
   @Test
   void survivesRandomBytes() throws IOException {
-    long seed = Long.getLong("seed", System.nanoTime());
-    var random = new Random(seed);
+    var seed = Seeds.ofRun();
+    Random random = seed.random();
     try (NbdTestServer server = serve(NbdLimits.DEFAULT)) {
       for (int i = 0; i < 300; i++) {
         byte[] garbage = new byte[random.nextInt(300)];
@@ -121,7 +122,7 @@ class NbdHostileTest {
             }
           }
         } catch (IOException e) { // hung up on while sending: fair
-          assertThat(e.getMessage()).as("seed %d", seed).containsAnyOf("Broken pipe", "reset");
+          assertThat(e.getMessage()).as("%s", seed).containsAnyOf("Broken pipe", "reset");
         }
       }
       assertAllReleased(server);

@@ -37,7 +37,7 @@ class NbdVanishTest {
   /** Threads of a server without clients: one that accepts, and the watchdog. */
   private static final int SERVER_THREADS = 2;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private final MemoryDevice disk = MemoryDevice.ofSize(SIZE);
 
   @BeforeAll

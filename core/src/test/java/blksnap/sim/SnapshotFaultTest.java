@@ -85,7 +85,7 @@ class SnapshotFaultTest {
 
   @TempDir Path directory;
 
-  private final Seeds seed = Seeds.fromPropertyOrRandom();
+  private final Seeds seed = Seeds.ofRun();
 
   @Test
   void keepsItsPromisesWhateverSingleCallFails() throws IOException {

@@ -82,7 +82,7 @@ class SnapshotSimTest {
   @Test
   void everyImageShowsItsMomentAndNoChangedBlockIsMissed(@TempDir Path directory)
       throws IOException {
-    Seeds seed = Seeds.fromPropertyOrRandom();
+    Seeds seed = Seeds.ofRun();
     long operations = Long.getLong("sim.operations", 10_000);
     random = new SplittableRandom(seed.value());
     try (var opened = new World(directory)) {

@@ -45,7 +45,7 @@ class SnapshotUnderLoadTest {
 
   @Test
   void everyImageIsOneMomentOfAllItsDevicesAndStaysSo(@TempDir Path directory) throws Exception {
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     Random random = seeds.random();
     Map<Snapshot, long[]> shown = new LinkedHashMap<>();
     List<long[]> allShown = new ArrayList<>();

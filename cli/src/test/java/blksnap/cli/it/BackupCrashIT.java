@@ -34,7 +34,7 @@ final class BackupCrashIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seed = Seeds.fromPropertyOrRandom();
+  private final Seeds seed = Seeds.ofRun();
   private final Random random = seed.random();
   private final Map<String, byte[]> models = new LinkedHashMap<>();
   private Lab lab;

@@ -33,7 +33,7 @@ final class BackupIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seed = Seeds.fromPropertyOrRandom();
+  private final Seeds seed = Seeds.ofRun();
   private Lab lab;
   private Path disk;
 

@@ -43,7 +43,7 @@ final class ConsistencyIT {
 
   @Test
   void everyImageIsOneMomentOfBothDevicesUnderLoad(@TempDir Path directory) throws Exception {
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     Random random = seeds.random();
     List<long[]> images = new ArrayList<>();
     long writes = 0;

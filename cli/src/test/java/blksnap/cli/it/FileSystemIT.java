@@ -27,7 +27,7 @@ final class FileSystemIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private final AtomicBoolean stop = new AtomicBoolean();
 
   @Test

@@ -30,7 +30,7 @@ final class ImageWritesIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private Lab lab;
 
   @BeforeEach

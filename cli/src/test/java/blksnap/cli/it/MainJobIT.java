@@ -149,7 +149,7 @@ final class MainJobIT {
   @Test
   void copiesFourKibibytesForARandomFirstOverwriteOfFour() throws Exception {
     int overwrites = 500;
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     Random random = seeds.random();
     Path storage = lab.path("old-blocks");
     lab.ok("snapshot", "create", "vm1", "--storage", storage.toString(), "--name", "s", "--take");
@@ -171,7 +171,7 @@ final class MainJobIT {
 
   @Test
   void theMapOfASnapshotDoesNotMoveWhileTheDeviceIsWritten() throws Exception {
-    Seeds seeds = Seeds.fromPropertyOrRandom();
+    Seeds seeds = Seeds.ofRun();
     Random random = seeds.random();
     for (int round = 0; round < 4; round++) {
       String name = "s" + round;

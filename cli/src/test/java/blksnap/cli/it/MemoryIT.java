@@ -29,7 +29,7 @@ final class MemoryIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private Lab lab;
 
   @BeforeEach

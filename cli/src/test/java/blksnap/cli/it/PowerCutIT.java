@@ -75,7 +75,7 @@ final class PowerCutIT {
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   private Path directory;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private final AtomicLong clock = new AtomicLong();
   private final AtomicBoolean stop = new AtomicBoolean();
   private final List<Held> snapshots = new ArrayList<>();

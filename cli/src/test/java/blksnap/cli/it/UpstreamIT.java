@@ -37,7 +37,7 @@ final class UpstreamIT {
 
   @TempDir private Path directory;
 
-  private final Seeds seeds = Seeds.fromPropertyOrRandom();
+  private final Seeds seeds = Seeds.ofRun();
   private final Random random = seeds.random();
 
   @BeforeEach
