@@ -3,6 +3,7 @@ package blksnap.nbd;
 import blksnap.buffer.BufferPool;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Fatal;
+import blksnap.linux.SocketProbe;
 import blksnap.linux.ThreadPriority;
 import blksnap.log.LogRing;
 import java.io.IOException;
@@ -168,6 +169,9 @@ final class NbdConnection {
     }
     if (agreed.isPresent()) {
       shared.log().info("nbd: " + this + " uses " + exportName);
+      if (!agreed.get().session().yields() && encrypted.isEmpty()) {
+        SocketProbe.of(channel).ifPresent(probe -> link.input().poll(new NbdPolling(probe)));
+      }
     }
     return agreed.isPresent();
   }

@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
+import java.util.Optional;
 
 /**
  * What a client sends, through a buffer, so that a header and a small payload come by one system
@@ -17,6 +18,9 @@ final class NbdInput {
   private static final int DIRECT_BYTES = 16 << 10;
 
   private ReadableByteChannel channel;
+
+  /** Between requests; empty where every wait is a sleep. */
+  private Optional<NbdPolling> polling = Optional.empty();
 
   /** Between position and limit: received, not yet used. */
   private final ByteBuffer buffer;
@@ -34,6 +38,11 @@ final class NbdInput {
   /** Everything that comes from now on comes by this; while one thread negotiates. */
   void switchTo(ReadableByteChannel encrypted) {
     channel = encrypted;
+  }
+
+  /** From now on looks for a request for a moment before it sleeps; while one thread negotiates. */
+  void poll(NbdPolling between) {
+    polling = Optional.of(between);
   }
 
   /** Whether the client may stall us in the middle of a payload. */
@@ -54,6 +63,9 @@ final class NbdInput {
    * @throws EOFException when it closed after some, but not all, of them
    */
   boolean await(int bytes) throws IOException {
+    if (polling.isPresent() && !buffer.hasRemaining()) {
+      polling.get().await();
+    }
     while (buffer.remaining() < bytes) {
       if (!receive()) {
         if (buffer.hasRemaining()) {
