@@ -39,6 +39,17 @@ final class DaemonLauncher {
   /** Tells the launcher where the virtual machine is to write if it crashes. */
   private static final String CRASH_FILE_VARIABLE = "BLKSNAP_CRASH_FILE";
 
+  /** What the launcher starts a daemon with, for those who start without it. */
+  private static final List<String> JAVA_OPTIONS =
+      List.of(
+          "--enable-native-access=ALL-UNNAMED",
+          "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
+          "-XX:+UseG1GC",
+          "-Xmx256m",
+          "-XX:MaxDirectMemorySize=512m",
+          "-XX:+ExitOnOutOfMemoryError",
+          "-XX:+DisplayVMOutputToStderr");
+
   private final Directories directories;
 
   DaemonLauncher(Directories directories) {
@@ -112,18 +123,17 @@ final class DaemonLauncher {
   }
 
   /** The launcher that started this process, or the same virtual machine when there was none. */
-  private static List<String> program() {
+  private List<String> program() {
     String launcher = System.getProperty(LAUNCHER_PROPERTY, "");
     if (!launcher.isEmpty()) {
       return List.of(Path.of(launcher).toAbsolutePath().toString());
     }
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--enable-native-access=ALL-UNNAMED",
-        "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-        "-cp",
-        System.getProperty("java.class.path"),
-        Main.class.getName());
+    var words = new ArrayList<String>();
+    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    words.addAll(JAVA_OPTIONS);
+    words.add("-XX:ErrorFile=" + LastWords.crashFile(directories));
+    words.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    return words;
   }
 
   /** The log, there and private before a daemon writes to it. */

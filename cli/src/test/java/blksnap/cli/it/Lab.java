@@ -143,7 +143,12 @@ final class Lab implements Closeable {
   /** Starts it by the launcher from a shell with this umask; returns when it serves. */
   void loadWithUmask(String umask) throws IOException, InterruptedException {
     String shell = "umask " + umask + " && exec \"$0\" \"$@\"";
-    try (Background load = start(variables(), "sh", "-c", shell, launcher(), "load")) {
+    loadBy("sh", "-c", shell, launcher(), "load");
+  }
+
+  /** Starts it by a command that returns when it serves. */
+  void loadBy(String... command) throws IOException, InterruptedException {
+    try (Background load = start(variables(), command)) {
       load.awaitSuccess();
     }
     daemons.add(daemon());
