@@ -6,18 +6,24 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A client of a device of its own that minds its own business while others are hostile: it writes
- * stamped blocks, reads them back and compares, without a pause.
+ * stamped blocks, reads them back and compares, without a pause. It must get on, too: a round of
+ * its requests takes a few milliseconds, and what takes as long as {@link #HELD_UP_NANOS} waited
+ * for one of the others.
  */
 final class Bystander implements Closeable {
   private static final int BLOCK = 4096;
   private static final int BLOCKS = 64;
   private static final long NAP_NANOS = 1_000_000;
+
+  /** No machine is so slow, and no limit of the server that ends a client so short. */
+  private static final long HELD_UP_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final NbdTestClient client;
   private final Thread thread;
@@ -63,15 +69,25 @@ final class Bystander implements Closeable {
     }
   }
 
-  /** Returns once it has got through a whole round from now on, with its data as it should be. */
+  /**
+   * Returns once it has got through a whole round from now on, with its data as it should be, and
+   * was never held up.
+   */
   void awaitProgress(String story) {
     long before = rounds.get();
+    long began = System.nanoTime();
     while (rounds.get() < before + 2) {
       Throwable now = failure;
       if (now != null) {
         throw new AssertionError(story, now);
       }
+      if (System.nanoTime() - began > 2 * HELD_UP_NANOS) {
+        throw new AssertionError("the bystander is held up: " + report() + "; " + story);
+      }
       LockSupport.parkNanos(NAP_NANOS);
+    }
+    if (slowestNanos > HELD_UP_NANOS) {
+      throw new AssertionError("the bystander was held up: " + report() + "; " + story);
     }
   }
 
