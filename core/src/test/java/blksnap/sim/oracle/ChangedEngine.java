@@ -43,11 +43,18 @@ final class ChangedEngine {
     changed.put(file, source);
   }
 
+  /** As {@link #firstFailure(long, long, String)}, of a change that only the caller can repeat. */
+  String firstFailure(long first, long runs) throws Exception {
+    return firstFailure(first, runs, SimRuns.REPEAT);
+  }
+
   /**
    * Runs seeds of the simulation on classes of its own: the changed ones, and for the rest ours
    * anew.
+   *
+   * @param repeat the command that repeats one of them, up to its seed
    */
-  String firstFailure(long first, long runs) throws Exception {
+  String firstFailure(long first, long runs, String repeat) throws Exception {
     compile();
     List<URL> places = new ArrayList<>();
     places.add(classes.toUri().toURL());
@@ -58,7 +65,9 @@ final class ChangedEngine {
       Class<?> simulation = loader.loadClass(SimRuns.class.getName());
       assertThat(simulation).isNotSameAs(SimRuns.class);
       return (String)
-          simulation.getMethod("firstFailure", long.class, long.class).invoke(null, first, runs);
+          simulation
+              .getMethod("firstFailure", long.class, long.class, String.class)
+              .invoke(null, first, runs, repeat);
     } catch (InvocationTargetException e) {
       throw new AssertionError("the simulation itself failed", e);
     }

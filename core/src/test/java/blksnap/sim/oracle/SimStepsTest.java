@@ -20,6 +20,8 @@ class SimStepsTest {
       List.of("cbt", "device", "diffarea", "diffio", "diffstorage", "snapshot", "tracker");
   private static final int LEAST_STATEMENTS = 800;
   private static final long RUNS = 150;
+  private static final String REPEAT =
+      "mvn -pl core test -Dtest=SimStepsTest -Dblksnap.sim.steps=1 -Dseed=";
   private static final String MAPPING_LOG = "diffarea/MappingLog.java";
   private static final String GIVE_WAY = "blksnap.sim.machine.SimScheduler.giveWay();\n";
 
@@ -36,7 +38,8 @@ class SimStepsTest {
     var engine = new ChangedEngine(classes);
     stepAll(engine);
     long first = Long.getLong("seed", 0);
-    assertThat(engine.firstFailure(first, Long.getLong("blksnap.sim.steps", RUNS))).isEmpty();
+    long runs = Long.getLong("blksnap.sim.steps", RUNS);
+    assertThat(engine.firstFailure(first, runs, REPEAT)).isEmpty();
   }
 
   /** No call to the machine is between the two stores, so nothing else finds it. */
@@ -53,7 +56,8 @@ class SimStepsTest {
             .replace(counts, "")
             .replace(stores, counts.replace("~this.count", "~(this.count + 1)") + stores));
     engine.change(MAPPING_LOG, giveWay(engine.source(MAPPING_LOG)));
-    assertThat(engine.firstFailure(0, SimMutantsTest.RUNS)).isNotEmpty();
+    assertThat(engine.firstFailure(0, SimMutantsTest.RUNS, REPEAT))
+        .startsWith("repeat with: " + REPEAT);
   }
 
   private static void stepAll(ChangedEngine engine) throws IOException {

@@ -21,13 +21,14 @@ class SimulationTest {
     long first = Long.getLong("seed", 0);
     long minutes = Long.getLong("blksnap.sim.minutes", 0);
     if (minutes == 0) {
-      assertThat(SimRuns.firstFailure(first, Long.getLong("blksnap.sim.runs", RUNS))).isEmpty();
+      long runs = Long.getLong("blksnap.sim.runs", RUNS);
+      assertThat(SimRuns.firstFailure(first, runs, SimRuns.REPEAT)).isEmpty();
       return;
     }
     long seed = first == 0 ? System.nanoTime() : first;
     long end = System.nanoTime() + Duration.ofMinutes(minutes).toNanos();
     while (System.nanoTime() < end) {
-      assertThat(SimRuns.failure(seed++)).isEmpty();
+      assertThat(SimRuns.failure(seed++, SimRuns.REPEAT)).isEmpty();
     }
   }
 
