@@ -60,6 +60,7 @@ public final class SimMachine {
   private long bootMillis = START_NANOS / 1_000_000 - 60_000;
   private long freeBytes = PLENTY;
   private long calls;
+  private long syncs;
   private long trace = 1;
   private boolean quiet = true;
   private Runnable onCall = () -> {};
@@ -100,6 +101,11 @@ public final class SimMachine {
   /** Calls so far that were not quiet. */
   public long calls() {
     return calls;
+  }
+
+  /** Calls so far that make something durable, those in quiet too. */
+  public long syncs() {
+    return syncs;
   }
 
   /** Equal for two runs that made the same calls in the same order. */
@@ -155,6 +161,9 @@ public final class SimMachine {
   /** Before the effect of a call that cannot fail: others may run. */
   void pass(Call call, FileClass file, long offset, long length) {
     clockNanos += 1_000;
+    if (call == Call.SYNC || call == Call.FORCE) {
+      syncs++;
+    }
     if (quiet) {
       return;
     }
