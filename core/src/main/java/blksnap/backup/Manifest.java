@@ -50,6 +50,10 @@ public record Manifest(
     List<DataFile> files) {
   private static final String RECORD = "blksnap_backup";
   private static final long VERSION = 1;
+
+  /** Of the program; the same as the engine's, which is not needed here. */
+  static final String TOOL_VERSION = "1.0.0.0";
+
   private static final int MAX_FILES = 2;
 
   /** Whether it needs others. */
@@ -150,6 +154,7 @@ public record Manifest(
         new Fields()
             .put("version", VERSION)
             .put("tool", "blksnap")
+            .put("tool_version", TOOL_VERSION)
             .put("id", id.toString())
             .put("run", run.toString())
             .put("device", device)
