@@ -71,6 +71,23 @@ final class BackupOutputTest {
   }
 
   @Test
+  void aDeviceWithoutBackupsIsNotPruned() throws IOException {
+    Files.createDirectories(directory.resolve("b/vm1"));
+    CommandRun run = run("prune", "b", "--device", "vm2", "--keep-last", "1");
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err())
+        .isEqualTo(
+            """
+            blksnap: there are no backups of vm2 in %s/b (ENOENT)
+            hint: did you mean 'vm1'?
+            """
+                .formatted(directory));
+    assertThat(directory.resolve("b/vm2")).doesNotExist();
+    assertThat(run("prune", "b", "--device", "vm1", "--keep-last", "1").out())
+        .isEqualTo("vm1: 0 kept\n");
+  }
+
+  @Test
   void wordsThatContradictEachOtherAreRefused() {
     assertThat(run("backup", "vm1", "--to", "b", "--compress", "--format", "raw").err())
         .contains("a compression does not go with --format raw");

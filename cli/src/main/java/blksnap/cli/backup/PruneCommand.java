@@ -7,6 +7,9 @@ import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.ExitCodes;
 import blksnap.cli.command.Labels;
 import blksnap.cli.live.Progress;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
+import blksnap.error.NearMiss;
 import java.io.IOException;
 import java.time.ZoneId;
 import java.util.List;
@@ -94,12 +97,26 @@ public final class PruneCommand implements Callable<Integer> {
         Cancellation cancellation = Cancellation.onSignal();
         BackupStore store = Stores.open(place, context)) {
       BackupOptions.Load wanted = load.load(spec, progress, cancellation::isCancelled);
-      for (String device : devices.isEmpty() ? store.devices() : devices) {
+      for (String device : chosen(store)) {
         var prune = new Prune(store, device, policy, ZoneId.systemDefault(), wanted);
         Prune.Pruned pruned = dryRun ? prune.plan() : prune.run();
         new BackupOutput(context).pruned(pruned, dryRun);
       }
     }
     return ExitCodes.DONE;
+  }
+
+  /** Those that were named, if there are backups of each: one that is misspelt would keep all. */
+  private List<String> chosen(BackupStore store) throws IOException {
+    List<String> there = store.devices();
+    for (String device : devices) {
+      if (!there.contains(device)) {
+        var refusal =
+            new BlkSnapException(
+                Errno.ENOENT, "there are no backups of " + device + " in " + store.name());
+        throw NearMiss.hint(device, there).map(refusal::withHint).orElse(refusal);
+      }
+    }
+    return devices.isEmpty() ? there : devices;
   }
 }
