@@ -5,6 +5,7 @@ import blksnap.cli.command.ExitCodes;
 import blksnap.cli.output.Failure;
 import blksnap.cli.output.OutputFormat;
 import blksnap.error.Errno;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine;
@@ -33,7 +34,8 @@ final class CommandErrors implements IExecutionExceptionHandler, IParameterExcep
     CommandSpec spec = thrown.getCommandLine().getCommandSpec();
     String help = "'" + spec.qualifiedName() + " --help' says what it takes";
     var failure = new Failure(Errno.EINVAL, sentence(thrown), hint(thrown, help));
-    if (wantsJson(args)) {
+    boolean upstream = spec.usageMessage().hidden(); // they know but one way to fail
+    if (wantsJson(args) || (!upstream && List.of(args).contains("--json"))) {
       context.err().println(failure.toJson());
     } else {
       String line = Failure.PREFIX + failure.sentence();
@@ -43,7 +45,6 @@ final class CommandErrors implements IExecutionExceptionHandler, IParameterExcep
     if (context.debug()) {
       thrown.printStackTrace(context.err());
     }
-    boolean upstream = spec.usageMessage().hidden(); // they know but one way to fail
     return upstream ? ExitCodes.FAILED : ExitCodes.USAGE;
   }
 

@@ -88,6 +88,26 @@ final class BackupOutputTest {
   }
 
   @Test
+  void jsonIsTheSameAsTheFormOfThatNameAlsoForWhatFails() {
+    String[] backup = {"backup", "nowhere.img", "--to", "b", "--json"};
+    CommandRun failed = run(backup);
+    assertThat(failed.code()).isEqualTo(1);
+    assertThat(failed.out()).isEmpty();
+    assertThat(failed.err())
+        .startsWith(
+            "{\"error\":{\"errno\":\"ENODEV\",\"number\":19,\"message\":\"no device is called ")
+        .hasLineCount(1);
+    assertThat(run("backup", "nowhere.img", "--to", "b", "-o", "json")).isEqualTo(failed);
+
+    CommandRun misused = run("backup", "vm1", "--to", "b", "--json", "--jobs", "0");
+    assertThat(misused.code()).isEqualTo(2);
+    assertThat(misused.err()).startsWith("{\"error\":{\"errno\":\"EINVAL\"").hasLineCount(1);
+    assertThat(run("status", "/sys/nowhere", "--json"))
+        .isEqualTo(run("status", "/sys/nowhere", "-o", "json"))
+        .matches(run -> run.err().startsWith("{\"error\":"));
+  }
+
+  @Test
   void wordsThatContradictEachOtherAreRefused() {
     assertThat(run("backup", "vm1", "--to", "b", "--compress", "--format", "raw").err())
         .contains("a compression does not go with --format raw");

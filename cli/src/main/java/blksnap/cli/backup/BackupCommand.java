@@ -8,7 +8,6 @@ import blksnap.cli.command.ExitCodes;
 import blksnap.cli.command.HookOptions;
 import blksnap.cli.command.Labels;
 import blksnap.cli.live.Progress;
-import blksnap.cli.output.OutputFormat;
 import blksnap.qcow2.Compression;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -123,13 +122,16 @@ public final class BackupCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (json) {
+      context.useJson();
+    }
     if (wanted() != Compression.NONE && format == ImageFormat.RAW) {
       throw new ParameterException(
           spec.commandLine(), "a compression does not go with --format raw");
     }
     context.useOwnEngineIfNoneIsLoaded();
     BackupRun.Made made = run();
-    new BackupOutput(context, form()).made(made);
+    new BackupOutput(context).made(made);
     return ExitCodes.DONE;
   }
 
@@ -137,12 +139,8 @@ public final class BackupCommand implements Callable<Integer> {
     return compression.orElse(compress ? Compression.DEFLATE : Compression.NONE);
   }
 
-  private OutputFormat form() {
-    return json ? OutputFormat.JSON : context.format();
-  }
-
   private BackupRun.Made run() throws IOException, InterruptedException {
-    try (Progress progress = context.progress(form());
+    try (Progress progress = context.progress();
         Cancellation cancellation = Cancellation.onSignal();
         BackupStore store = Stores.open(to, context)) {
       var options =

@@ -36,12 +36,8 @@ final class BackupOutput {
   private final PrintWriter out;
 
   BackupOutput(CommandContext context) {
-    this(context, context.format());
-  }
-
-  BackupOutput(CommandContext context, OutputFormat format) {
     this.context = context;
-    this.format = format;
+    this.format = context.format();
     this.out = context.out();
   }
 

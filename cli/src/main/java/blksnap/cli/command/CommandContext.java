@@ -93,6 +93,11 @@ public final class CommandContext implements Closeable {
     return err;
   }
 
+  /** Goes on as if the line had said {@code -o json}, also for what it may fail with. */
+  public void useJson() {
+    options.useJson();
+  }
+
   public OutputFormat format() {
     return options.format().orElse(defaults.format());
   }
@@ -178,11 +183,7 @@ public final class CommandContext implements Closeable {
 
   /** Tells whoever waits how far the command is: on stderr, so that the output stays whole. */
   public Progress progress() {
-    return progress(format());
-  }
-
-  public Progress progress(OutputFormat wanted) {
-    if (wanted == OutputFormat.JSON) {
+    if (format() == OutputFormat.JSON) {
       return new ProgressLines(err, System::nanoTime);
     }
     return environment.terminalErr() && isCapable()

@@ -76,6 +76,11 @@ public final class CommonOptions {
     return format;
   }
 
+  /** What an option of a command that means the same as {@code -o json} does, for this line. */
+  void useJson() {
+    format = Optional.of(OutputFormat.JSON);
+  }
+
   public Optional<ColorMode> color() {
     return color;
   }

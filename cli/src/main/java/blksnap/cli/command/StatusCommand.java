@@ -1,7 +1,6 @@
 package blksnap.cli.command;
 
 import blksnap.cli.live.LiveView;
-import blksnap.cli.output.OutputFormat;
 import blksnap.cli.output.OutputPrinter;
 import blksnap.cli.output.TablePrinter;
 import blksnap.ctrl.CtrlReply;
@@ -67,6 +66,9 @@ public final class StatusCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (json) {
+      context.useJson();
+    }
     String whole = path.map(context.place()::resolve).orElse(TreePath.ROOT).text();
     var view = new View(whole);
     if (watchMillis.isPresent()) {
@@ -79,7 +81,7 @@ public final class StatusCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), "--count means something with --watch only");
     }
     view.refresh();
-    view.print(context.printer(json ? OutputFormat.JSON : context.format()));
+    view.print(context.printer());
     return ExitCodes.DONE;
   }
 

@@ -1,6 +1,5 @@
 package blksnap.cli.command;
 
-import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlReply;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -40,13 +39,14 @@ public final class VersionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (json) {
+      context.useJson();
+    }
     if (modification || compatibility) {
       context.out().print(modification ? MODIFICATION + System.lineSeparator() : "");
       return ExitCodes.DONE;
     }
-    context
-        .printer(json ? OutputFormat.JSON : context.format())
-        .print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
+    context.printer().print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
     return ExitCodes.DONE;
   }
 }
