@@ -2,6 +2,8 @@ package blksnap.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.cli.daemon.DaemonIT;
+import blksnap.cli.demo.DemoIT;
 import blksnap.cli.testing.AllCommands;
 import blksnap.cli.testing.FakeEngine;
 import java.io.IOException;
@@ -10,7 +12,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,13 +22,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * What every command prints, whole, in each of the three forms: one file a command in {@code
- * src/test/resources/golden}. {@code -Dblksnap.golden=DIRECTORY} writes what they should be there.
+ * What every command prints, whole, in each of the three forms. {@code BackupGoldenTest} has the
+ * commands on backups.
  */
 final class GoldenTest {
-  private static final Path FILES = Path.of("src/test/resources/golden").toAbsolutePath();
-  private static final List<String> FORMS = List.of("table", "plain", "json");
-
   /** The lines that are run of each command; words have no blanks. */
   private static final Map<String, List<String>> LINES =
       Map.ofEntries(
@@ -125,21 +126,22 @@ final class GoldenTest {
           Map.entry("version", List.of("version", "version -j", "version -m", "version -c")));
 
   /**
-   * Those that print no reply of an engine, or only a process of their own can run; {@code
-   * BackupOutputTest} has those on backups.
+   * Those without a golden file, and the test that has what they print; it runs them as they are
+   * typed.
+   *
+   * <ul>
+   *   <li>completion prints the files in {@code completions}, whole.
+   *   <li>demo chooses sizes by the machine, and tells of times and rates in every line.
+   *   <li>load and shell print nothing of their own when all goes well, and are processes that
+   *       stay.
+   * </ul>
    */
-  private static final List<String> ELSEWHERE =
-      List.of(
-          "backup",
-          "backups list",
-          "backups open",
-          "completion",
-          "demo",
-          "load",
-          "prune",
-          "restore",
-          "shell",
-          "verify");
+  private static final Map<String, Class<?>> ELSEWHERE =
+      Map.of(
+          "completion", ReferenceTest.class,
+          "demo", DemoIT.class,
+          "load", DaemonIT.class,
+          "shell", ScriptTest.class);
 
   @TempDir private Path directory;
 
@@ -148,28 +150,22 @@ final class GoldenTest {
   void printsWhatTheGoldenFileSays(String command) throws IOException {
     var text = new StringBuilder();
     for (String line : LINES.getOrDefault(command, List.of())) {
-      for (String form : FORMS) {
+      for (String form : Golden.FORMS) {
         text.append("$ blksnap ").append(line).append(" -o ").append(form).append('\n');
         text.append(output(line, form));
       }
     }
-    String file = command.replace(' ', '-') + ".txt";
-    String wanted = System.getProperty("blksnap.golden", "");
-    if (!wanted.isEmpty()) {
-      Files.writeString(Files.createDirectories(Path.of(wanted)).resolve(file), text);
-    }
-    assertThat(FILES.resolve(file)).hasContent(text.toString());
+    Golden.compare(command, text.toString());
   }
 
   @Test
   void hasAGoldenFileOfEveryCommandAndOfNothingElse() throws IOException {
-    assertThat(Stream.concat(LINES.keySet().stream(), ELSEWHERE.stream()))
+    Set<String> golden = new TreeSet<>(LINES.keySet());
+    golden.addAll(BackupGoldenTest.COMMANDS);
+    assertThat(Stream.concat(golden.stream(), ELSEWHERE.keySet().stream()))
         .containsExactlyInAnyOrderElementsOf(AllCommands.leaves());
-    try (Stream<Path> files = Files.list(FILES)) {
-      assertThat(files.map(file -> String.valueOf(file.getFileName())))
-          .containsExactlyInAnyOrderElementsOf(
-              LINES.keySet().stream().map(command -> command.replace(' ', '-') + ".txt").toList());
-    }
+    assertThat(Golden.names())
+        .containsExactlyInAnyOrderElementsOf(golden.stream().map(Golden::name).toList());
   }
 
   private String output(String line, String form) throws IOException {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A real daemon, started and ended by real commands, each in a process of its own. */
 @Timeout(180)
-final class DaemonIT {
+public final class DaemonIT {
   @TempDir private Path directory;
 
   private Path run = Path.of("");

@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The demo on real engines: right ones, and ones that lie. */
 @Timeout(300)
-final class DemoIT {
+public final class DemoIT {
   private static final int SIGTERM = 15;
 
   @TempDir private Path directory;
