@@ -12,6 +12,7 @@ import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +28,7 @@ final class ExamplesTest {
           "shell",
           "demo",
           "backup",
+          "backups",
           "verify",
           "restore",
           "prune",
@@ -43,7 +45,7 @@ final class ExamplesTest {
   void succeeds(Examples.Found example) {
     List<String> words = example.words();
     String line = String.join(" ", words);
-    if (isEndless(line) || ONLY_UNDERSTOOD.stream().anyMatch(line::startsWith)) {
+    if (isEndless(line) || ONLY_UNDERSTOOD.stream().anyMatch(begins(line))) {
       assertThatCode(() -> AllCommands.tree().full().parseArgs(words.toArray(String[]::new)))
           .as("%s", example)
           .doesNotThrowAnyException();
@@ -55,10 +57,36 @@ final class ExamplesTest {
     assertThat(run.code()).as("%s: %s", example, run.err()).isZero();
   }
 
+  /** Whether a line begins with these words; the last of them may have a value behind it. */
+  private static Predicate<String> begins(String line) {
+    return words -> (line + " ").startsWith(words + " ") || line.startsWith(words + "=");
+  }
+
   /** A view that is drawn anew until somebody ends it. */
   private static boolean isEndless(String line) {
     boolean view = line.contains(" --watch") || line.equals("top") || line.startsWith("top ");
     return view && !line.contains(" -n ");
+  }
+
+  @Test
+  void areFoundWhole() throws IOException {
+    List<List<String>> lines = commands().map(Examples.Found::words).toList();
+    assertThat(lines)
+        .contains(
+            List.of("backup", "disk.img", "--to", "backups"),
+            List.of("demo"),
+            List.of("snapshot", "images", "monday", "-o", "plain"),
+            List.of(
+                "load",
+                "--listen",
+                "tcp:0.0.0.0",
+                "--tls=required",
+                "--tls-certificates",
+                "/etc/pki/blksnap",
+                "--tls-allow",
+                "backup=*@*:ro",
+                "--tls-allow",
+                "hypervisor=vm*"));
   }
 
   @Test

@@ -29,12 +29,12 @@ public final class Examples {
   /** All of them; the order of the files is that of their names. */
   public static List<Found> all() throws IOException {
     List<Found> all = new ArrayList<>();
-    for (String line : code("README.md")) {
+    for (String line : joined(code("README.md"))) {
       all.addAll(commands("README.md", line));
     }
     try (Stream<Path> pages = Files.list(TOP.resolve("man"))) {
       for (Path page : pages.sorted().toList()) {
-        for (String line : verbatim(Files.readString(page))) {
+        for (String line : joined(verbatim(Files.readString(page)))) {
           all.addAll(commands(String.valueOf(page.getFileName()), line));
         }
       }
@@ -78,6 +78,24 @@ public final class Examples {
     return lines;
   }
 
+  /** Whole lines of a shell: one with a backslash at its end goes on in the next. */
+  static List<String> joined(List<String> lines) {
+    List<String> whole = new ArrayList<>();
+    var line = new StringBuilder();
+    for (String part : lines) {
+      if (part.endsWith("\\")) {
+        line.append(part, 0, part.length() - 1);
+      } else {
+        whole.add(line.append(part).toString());
+        line.setLength(0);
+      }
+    }
+    if (!line.isEmpty()) {
+      throw new IllegalArgumentException("an example ends with a backslash: " + line);
+    }
+    return whole;
+  }
+
   /** Our commands in a line of a shell, those in {@code $(...)} first. */
   static List<Found> commands(String file, String line) {
     List<Found> found = new ArrayList<>();
@@ -90,7 +108,8 @@ public final class Examples {
       start = outer.indexOf("$(");
     }
     for (List<String> words : new Splitter(outer).split()) {
-      if (words.getFirst().equals(PROGRAM)) {
+      String program = words.getFirst();
+      if (program.substring(program.lastIndexOf('/') + 1).equals(PROGRAM)) {
         found.add(new Found(file, words.subList(1, words.size())));
       }
     }
