@@ -24,29 +24,47 @@ public final class ThreadPriority {
   /** A nice thread gets about two fifths of what an ordinary one beside it gets. */
   private static final int NICE = 4;
 
+  /** As nice as can be. */
+  private static final int NICEST = 19;
+
   /** The last of the eight levels of the class "best effort"; from 4, which is the usual one. */
   private static final int LAST_BEST_EFFORT = 2 << 13 | 7;
 
-  private static final long IOPRIO_SET =
+  /** The class of those that get what nobody else wants. */
+  private static final int IDLE = 3;
+
+  private static final boolean X86 =
       switch (System.getProperty("os.arch", "").toLowerCase(Locale.ROOT)) {
-        case "amd64", "x86_64" -> 251;
-        default -> 30; // arm64, and every later architecture
+        case "amd64", "x86_64" -> true;
+        default -> false; // arm64, and every later architecture
       };
+
+  private static final long GETPRIORITY = X86 ? 140 : 141;
+  private static final long IOPRIO_SET = X86 ? 251 : 30;
+  private static final long IOPRIO_GET = X86 ? 252 : 31;
 
   private ThreadPriority() {}
 
   /**
-   * From now on this thread yields to others, until it ends: it can not be taken back. Where the
-   * kernel will not, it goes on as before.
+   * From now on this thread yields to the others of this process, and of others, until it ends: it
+   * can not be taken back. Where the kernel will not, it goes on as before. One that was started by
+   * a thread that yields does so from its start.
    *
    * @return whether the kernel did
    */
   public static boolean yieldToOthers() {
-    long nice = Native.once(s -> (int) SETPRIORITY.invokeExact(s, PRIO_PROCESS, THIS_ONE, NICE));
-    long disk =
-        Native.once(s ->
-            (long)
-                SYSCALL.invokeExact(s, IOPRIO_SET, IOPRIO_WHO_PROCESS, THIS_ONE, LAST_BEST_EFFORT));
+    int process = (int) ProcessHandle.current().pid(); // the number of its first thread, too
+    long ordinary = 20 - call(GETPRIORITY, PRIO_PROCESS, process, 0); // the kernel's are from 1
+    int nicer = (int) Math.min(ordinary + NICE, NICEST);
+    long nice = Native.once(s -> (int) SETPRIORITY.invokeExact(s, PRIO_PROCESS, THIS_ONE, nicer));
+    if (call(IOPRIO_GET, IOPRIO_WHO_PROCESS, process, 0) >> 13 == IDLE) {
+      return nice >= 0;
+    }
+    long disk = call(IOPRIO_SET, IOPRIO_WHO_PROCESS, THIS_ONE, LAST_BEST_EFFORT);
     return nice >= 0 && disk >= 0;
+  }
+
+  private static long call(long number, int which, int who, int value) {
+    return Native.once(s -> (long) SYSCALL.invokeExact(s, number, which, who, value));
   }
 }
