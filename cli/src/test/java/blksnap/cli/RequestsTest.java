@@ -34,7 +34,7 @@ final class RequestsTest {
     assertThat(
             asked(
                 "snapshot create a b --storage s --limit 10G --name n --durability power"
-                    + " --on-full wait:30 --take"))
+                    + " --on-full wait:30 --take --limit-iops 200 --limit-rate 5M"))
         .isEqualTo(
             new CtrlRequest.SnapshotCreate(
                 List.of("a", "b"),
@@ -43,7 +43,9 @@ final class RequestsTest {
                 Optional.of("n"),
                 CtrlRequest.Durability.POWER,
                 new CtrlRequest.OnFull(true, Optional.of(30)),
-                true));
+                true,
+                CtrlRequest.Hooks.NONE,
+                new CtrlRequest.ImageLimit(200, 5 << 20)));
   }
 
   @Test
@@ -58,6 +60,14 @@ final class RequestsTest {
                 CtrlRequest.Durability.PROCESS,
                 CtrlRequest.OnFull.BREAK,
                 false));
+  }
+
+  @Test
+  void refusesLimitsThatCannotBe() {
+    assertThat(refused("snapshot create a --storage s --limit-iops -1")).contains("from 0, not -1");
+    assertThat(refused("snapshot create a --storage s --limit-rate 16383"))
+        .contains("at least 16K, not 16383");
+    assertThat(refused("snapshot create a --storage s --limit-rate fast")).contains("--limit-rate");
   }
 
   @Test
@@ -175,6 +185,15 @@ final class RequestsTest {
     CommandRun.of(engine, "unload", "--force");
     assertThat(engine.requests())
         .containsExactly(new CtrlRequest.ModInfo(), new CtrlRequest.Unload(true));
+  }
+
+  /** What is said of it; the engine is not asked. */
+  private static String refused(String line) {
+    var engine = new FakeEngine();
+    var run = CommandRun.of(engine, line.split(" "));
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(engine.requests()).isEmpty();
+    return run.err();
   }
 
   private static CtrlRequest asked(String line) {

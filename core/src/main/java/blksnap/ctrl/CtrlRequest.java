@@ -124,11 +124,22 @@ public sealed interface CtrlRequest {
   }
 
   /**
+   * How fast each image of a snapshot may be read and written.
+   *
+   * @param requestsPerSecond 0 for any number
+   * @param bytesPerSecond 0 for any number
+   */
+  record ImageLimit(long requestsPerSecond, long bytesPerSecond) {
+    public static final ImageLimit NONE = new ImageLimit(0, 0);
+  }
+
+  /**
    * @param storage absolute path of a file (made if missing), a directory or a block device; empty:
    *     none until some is appended, and it cannot be taken before
    * @param limitBytes most bytes of storage used; empty: what the file system or device has
    * @param take take it at once
    * @param hooks around that take; none without it
+   * @param imageLimit holds from the take on, until it is changed
    */
   record SnapshotCreate(
       List<String> devices,
@@ -138,13 +149,27 @@ public sealed interface CtrlRequest {
       Durability durability,
       OnFull onFull,
       boolean take,
-      Hooks hooks)
+      Hooks hooks,
+      ImageLimit imageLimit)
       implements CtrlRequest {
     public SnapshotCreate {
       devices = List.copyOf(devices);
     }
 
-    /** Without hooks. */
+    /** Without a limit. */
+    public SnapshotCreate(
+        List<String> devices,
+        String storage,
+        Optional<Long> limitBytes,
+        Optional<String> name,
+        Durability durability,
+        OnFull onFull,
+        boolean take,
+        Hooks hooks) {
+      this(devices, storage, limitBytes, name, durability, onFull, take, hooks, ImageLimit.NONE);
+    }
+
+    /** Without hooks and a limit. */
     public SnapshotCreate(
         List<String> devices,
         String storage,

@@ -13,6 +13,7 @@ import blksnap.ctrl.CtrlRequest.Dmesg;
 import blksnap.ctrl.CtrlRequest.Durability;
 import blksnap.ctrl.CtrlRequest.Echo;
 import blksnap.ctrl.CtrlRequest.Hooks;
+import blksnap.ctrl.CtrlRequest.ImageLimit;
 import blksnap.ctrl.CtrlRequest.ModInfo;
 import blksnap.ctrl.CtrlRequest.OnFull;
 import blksnap.ctrl.CtrlRequest.ParamGet;
@@ -274,6 +275,12 @@ final class RequestJson {
     params.add("on_full", onFull(create.onFull()));
     params.addProperty("take", create.take());
     addHooks(params, create.hooks());
+    if (!create.imageLimit().equals(ImageLimit.NONE)) {
+      var limit = new JsonObject();
+      limit.addProperty("iops", create.imageLimit().requestsPerSecond());
+      limit.addProperty("rate", create.imageLimit().bytesPerSecond());
+      params.add("image_limit", limit);
+    }
   }
 
   private static SnapshotCreate readCreate(JsonFields params) throws BlkSnapException {
@@ -288,11 +295,22 @@ final class RequestJson {
             params.word("durability", Durability.values()),
             onFull(params, "on_full"),
             params.flag("take"),
-            hooks(params));
+            hooks(params),
+            imageLimit(params));
     if (!create.take() && params.has("hooks")) {
       throw params.wrong("hooks", "absent, as nothing is taken");
     }
     return create;
+  }
+
+  private static ImageLimit imageLimit(JsonFields params) throws BlkSnapException {
+    if (!params.has("image_limit")) {
+      return ImageLimit.NONE;
+    }
+    JsonFields object = params.object("image_limit");
+    var limit = new ImageLimit(object.count("iops"), object.count("rate"));
+    object.endOfRequest();
+    return limit;
   }
 
   private static void addHooks(JsonObject params, Hooks hooks) {

@@ -3,27 +3,27 @@ package blksnap.engine;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.nbd.NbdThrottle;
-import blksnap.nbd.NbdThrottle.Limits;
+import blksnap.snapshot.ImageLimit;
 import blksnap.snapshot.Snapshot;
+import blksnap.snapshot.SnapshotTable;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.IOException;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.UnaryOperator;
 
 /**
  * How fast the images of each snapshot may be read and written, so that a copy leaves something of
- * the disk to the original. A limit is a snapshot's, and each of its images has it for itself; it
- * is forgotten with the engine. Safe from many threads.
+ * the disk to the original. A limit is a snapshot's, and each of its images has it for itself. Safe
+ * from many threads.
  */
 final class ImageLimits {
-  /** Guards the fields below. */
+  /** Guards the field below. */
   private final ReentrantLock lock = new ReentrantLock();
-
-  @GuardedBy("lock")
-  private final Map<UUID, Limits> limits = new HashMap<>();
 
   @GuardedBy("lock")
   private final Map<Image, NbdThrottle> throttles = new HashMap<>();
@@ -38,7 +38,7 @@ final class ImageLimits {
           new Image(snapshot.id(), device),
           image -> {
             var throttle = new NbdThrottle();
-            throttle.become(limits.getOrDefault(image.snapshot, Limits.NONE));
+            throttle.become(limits(snapshot));
             return throttle;
           });
     } finally {
@@ -46,25 +46,21 @@ final class ImageLimits {
     }
   }
 
-  Limits get(Snapshot snapshot) {
-    lock.lock();
-    try {
-      return limits.getOrDefault(snapshot.id(), Limits.NONE);
-    } finally {
-      lock.unlock();
-    }
+  private static NbdThrottle.Limits limits(Snapshot snapshot) {
+    ImageLimit limit = snapshot.config().imageLimit();
+    return new NbdThrottle.Limits(limit.requestsPerSecond(), limit.bytesPerSecond());
   }
 
   /** Requests a second; 0 for any number. */
-  void setRequests(Snapshot snapshot, String value) throws BlkSnapException {
+  void setRequests(SnapshotTable table, Snapshot snapshot, String value) throws IOException {
     long requests = parse(value, 0);
-    set(snapshot, new Limits(requests, get(snapshot).bytesPerSecond()));
+    set(table, snapshot, limit -> new ImageLimit(requests, limit.bytesPerSecond()));
   }
 
   /** Bytes a second; 0 for any number. */
-  void setBytes(Snapshot snapshot, String value) throws BlkSnapException {
-    long bytes = parse(value, Limits.MIN_BYTES_PER_SECOND);
-    set(snapshot, new Limits(get(snapshot).requestsPerSecond(), bytes));
+  void setBytes(SnapshotTable table, Snapshot snapshot, String value) throws IOException {
+    long bytes = parse(value, ImageLimit.MIN_BYTES_PER_SECOND);
+    set(table, snapshot, limit -> new ImageLimit(limit.requestsPerSecond(), bytes));
   }
 
   private static long parse(String value, long least) throws BlkSnapException {
@@ -81,13 +77,14 @@ final class ImageLimits {
         "a limit is 0, for none, or a number from " + Math.max(1, least) + ", not " + value);
   }
 
-  private void set(Snapshot snapshot, Limits next) {
+  private void set(SnapshotTable table, Snapshot snapshot, UnaryOperator<ImageLimit> change)
+      throws IOException {
+    table.limitImages(snapshot, change);
     lock.lock();
     try {
-      limits.put(snapshot.id(), next);
       throttles.forEach((image, throttle) -> {
         if (image.snapshot.equals(snapshot.id())) {
-          throttle.become(next);
+          throttle.become(limits(snapshot));
         }
       });
     } finally {
@@ -101,7 +98,6 @@ final class ImageLimits {
     all.forEach(snapshot -> known.add(snapshot.id()));
     lock.lock();
     try {
-      limits.keySet().retainAll(known);
       throttles.keySet().removeIf(image -> !known.contains(image.snapshot));
     } finally {
       lock.unlock();

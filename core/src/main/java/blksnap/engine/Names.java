@@ -97,7 +97,8 @@ final class Names {
         request.durability(),
         request.onFull(),
         request.take(),
-        request.hooks());
+        request.hooks(),
+        request.imageLimit());
   }
 
   private String device(String start, boolean mayCutNumber) throws BlkSnapException {

@@ -11,6 +11,7 @@ import blksnap.error.Errno;
 import blksnap.eventqueue.EventQueue;
 import blksnap.snapshot.Consistency;
 import blksnap.snapshot.Durability;
+import blksnap.snapshot.ImageLimit;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotPart;
@@ -44,7 +45,10 @@ final class SnapshotRequests {
     }
     var config =
         new SnapshotConfig(
-            request.name().orElse(""), durability(request.durability()), policy(request.onFull()));
+            request.name().orElse(""),
+            durability(request.durability()),
+            policy(request.onFull()),
+            imageLimit(request.imageLimit()));
     Snapshot snapshot = create(request, config);
     if (!request.take()) {
       return new CtrlReply.Created(snapshot.id(), snapshot.name());
@@ -125,6 +129,20 @@ final class SnapshotRequests {
       case PROCESS -> Durability.PROCESS;
       case POWER -> Durability.POWER;
     };
+  }
+
+  private static ImageLimit imageLimit(CtrlRequest.ImageLimit limit) throws BlkSnapException {
+    if (!ImageLimit.mayBe(limit.requestsPerSecond(), limit.bytesPerSecond())) {
+      throw new BlkSnapException(
+          Errno.EINVAL,
+          "an image cannot be limited to "
+              + limit.requestsPerSecond()
+              + " requests and "
+              + limit.bytesPerSecond()
+              + " bytes a second: 0 is for none, and the least bytes are "
+              + ImageLimit.MIN_BYTES_PER_SECOND);
+    }
+    return new ImageLimit(limit.requestsPerSecond(), limit.bytesPerSecond());
   }
 
   private static FullPolicy policy(CtrlRequest.OnFull onFull) throws BlkSnapException {

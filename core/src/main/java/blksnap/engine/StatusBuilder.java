@@ -147,12 +147,12 @@ final class StatusBuilder {
         limit -> {
           limit.attribute(
               "iops",
-              () -> Long.toString(limits.get(snapshot).requestsPerSecond()),
-              value -> limits.setRequests(snapshot, value));
+              () -> Long.toString(snapshot.config().imageLimit().requestsPerSecond()),
+              value -> limits.setRequests(parts.snapshots(), snapshot, value));
           limit.attribute(
               "rate",
-              () -> Long.toString(limits.get(snapshot).bytesPerSecond()),
-              value -> limits.setBytes(snapshot, value));
+              () -> Long.toString(snapshot.config().imageLimit().bytesPerSecond()),
+              value -> limits.setBytes(parts.snapshots(), snapshot, value));
         });
     directory.directory(
         "storage",

@@ -25,7 +25,6 @@ public final class Snapshot {
   }
 
   private final UUID id;
-  private final SnapshotConfig config;
   private final DiffStorage storage;
   private final EventQueue events;
 
@@ -36,6 +35,8 @@ public final class Snapshot {
   private final ReentrantLock lock = new ReentrantLock();
 
   private volatile View view;
+
+  private volatile SnapshotConfig config;
 
   /**
    * What it is at one moment.
@@ -109,6 +110,11 @@ public final class Snapshot {
   /** Needs {@link #lock}. */
   void become(View next) {
     view = next;
+  }
+
+  /** Needs {@link #lock}. */
+  void limit(ImageLimit limit) {
+    config = config.with(limit);
   }
 
   /** Refuses another state; needs {@link #lock}. */

@@ -84,6 +84,20 @@ record SnapshotRecord(
     parts = List.copyOf(parts);
   }
 
+  SnapshotRecord withLimit(ImageLimit limit) {
+    return new SnapshotRecord(
+        id,
+        config.with(limit),
+        phase,
+        sequence,
+        storage,
+        bootId,
+        takenAt,
+        pauseNanos,
+        consistency,
+        parts);
+  }
+
   SnapshotRecord withLost(String device, Errno cause) {
     List<Part> now =
         parts.stream()
@@ -124,6 +138,11 @@ record SnapshotRecord(
             .put("boot_id", bootId.toString())
             .put("pause_ns", pauseNanos)
             .put("parts", entries);
+    if (!config.imageLimit().equals(ImageLimit.NONE)) {
+      fields
+          .put("image_iops", config.imageLimit().requestsPerSecond())
+          .put("image_rate", config.imageLimit().bytesPerSecond());
+    }
     takenAt.ifPresent(at -> fields.put("taken_at", at.toString()));
     consistency.ifPresent(c ->
         fields.put("file_system_consistent", c.fileSystem()).put("consistency_reason", c.reason()));
@@ -168,7 +187,8 @@ record SnapshotRecord(
         new SnapshotConfig(
             name,
             fields.word("durability", Durability.class),
-            new FullPolicy(fields.flag("wait"), wait)),
+            new FullPolicy(fields.flag("wait"), wait),
+            imageLimit(fields)),
         phase,
         sequence,
         storage,
@@ -177,6 +197,17 @@ record SnapshotRecord(
         fields.optionalNumber("pause_ns"),
         consistency(fields),
         parts);
+  }
+
+  /** Absent where there is none, and in records of an engine that kept none. */
+  private static ImageLimit imageLimit(Fields fields) throws BlkSnapException {
+    if (!fields.has("image_iops")) {
+      return ImageLimit.NONE;
+    }
+    long requests = fields.number("image_iops");
+    long bytes = fields.number("image_rate");
+    require(ImageLimit.mayBe(requests, bytes), "image_rate", requests + " and " + bytes);
+    return new ImageLimit(requests, bytes);
   }
 
   private static Optional<Consistency> consistency(Fields fields) throws BlkSnapException {

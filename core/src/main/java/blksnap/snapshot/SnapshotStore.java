@@ -175,6 +175,11 @@ final class SnapshotStore {
     }
   }
 
+  /** What is remembered of one that was saved. */
+  SnapshotRecord record(UUID id) throws IOException {
+    return record(home(id));
+  }
+
   private static SnapshotRecord record(Path home) throws IOException {
     Path file = home.resolve("snapshot");
     try {

@@ -32,6 +32,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -358,6 +359,25 @@ public final class SnapshotTable {
     } finally {
       snapshot.lock().unlock();
       membershipLock.unlock();
+    }
+  }
+
+  /**
+   * Changes how fast its images may be read and written, now and after a restart. Waits for a take.
+   *
+   * @param change what becomes of the present limit
+   */
+  public void limitImages(Snapshot snapshot, UnaryOperator<ImageLimit> change) throws IOException {
+    snapshot.lock().lock();
+    try {
+      if (snapshot.view().state() == Snapshot.State.DESTROYED) {
+        snapshot.require(Snapshot.State.TAKEN);
+      }
+      ImageLimit next = change.apply(snapshot.config().imageLimit());
+      store.save(store.record(snapshot.id()).withLimit(next));
+      snapshot.limit(next);
+    } finally {
+      snapshot.lock().unlock();
     }
   }
 

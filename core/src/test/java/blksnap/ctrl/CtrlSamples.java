@@ -152,7 +152,8 @@ final class CtrlSamples {
                 new CtrlRequest.OnFull(true, Optional.of(30)),
                 true,
                 new CtrlRequest.Hooks(
-                    List.of(), Optional.empty(), Optional.of("sync-peer"), 5_000, false)),
+                    List.of(), Optional.empty(), Optional.of("sync-peer"), 5_000, false),
+                new CtrlRequest.ImageLimit(0, 104_857_600)),
             new CtrlReply.Created(
                 UUID.fromString(ID),
                 "nightly",

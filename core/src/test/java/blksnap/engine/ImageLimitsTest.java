@@ -3,6 +3,7 @@ package blksnap.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
@@ -55,6 +56,50 @@ class ImageLimitsTest {
     for (int i = 0; i < 1000; i++) { // at an image's pace a quarter of an hour
       assertThat(engine.read("disk", 0, 512)).hasSize(512);
     }
+  }
+
+  private static CtrlRequest.SnapshotCreate limited(
+      CtrlRequest.SnapshotCreate creation, long iops, long rate) {
+    return new CtrlRequest.SnapshotCreate(
+        creation.devices(),
+        creation.storage(),
+        creation.limitBytes(),
+        creation.name(),
+        creation.durability(),
+        creation.onFull(),
+        true,
+        CtrlRequest.Hooks.NONE,
+        new CtrlRequest.ImageLimit(iops, rate));
+  }
+
+  /** By one request: there is no moment at which its images are without the limit. */
+  @Test
+  void holdsFromTheTakeOnWhereItWasCreatedWith() throws IOException {
+    engine.destroy("s");
+    engine.ask(limited(engine.creation("s", "disk"), 20, 1 << 20));
+    assertThat(engine.cat(LIMIT + "iops")).isEqualTo("20");
+    assertThat(engine.cat(LIMIT + "rate")).isEqualTo("1048576");
+    long start = System.nanoTime();
+    for (int i = 0; i < 12; i++) {
+      assertThat(engine.read("disk@s", 0, 512)).hasSize(512);
+    }
+    assertThat(System.nanoTime() - start)
+        .isGreaterThanOrEqualTo(TimeUnit.MILLISECONDS.toNanos(400));
+    set("iops", "0");
+    assertThat(engine.cat(LIMIT + "rate")).isEqualTo("1048576");
+  }
+
+  @Test
+  void createsNothingWithWhatIsNoLimit() throws IOException {
+    engine.destroy("s");
+    for (long[] wrong : new long[][] {{-1, 0}, {0, -1}, {0, 16_383}}) {
+      assertThatExceptionOfType(BlkSnapException.class)
+          .isThrownBy(() -> engine.ask(limited(engine.creation("s", "disk"), wrong[0], wrong[1])))
+          .withMessageContaining("cannot be limited to " + wrong[0] + " requests")
+          .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+    }
+    assertThat(engine.ask(CtrlReply.Snapshots.class, new CtrlRequest.SnapshotList()).snapshots())
+        .isEmpty();
   }
 
   @Test

@@ -91,7 +91,8 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
       paramLabel = Labels.COUNT,
       description = {
         "Most requests a second that each image serves; 0 for any number, which is the default.",
-        "Changed later by image_limit/iops of the snapshot in the status tree."
+        "Holds from the take on, also after a restart. Changed later by image_limit/iops of the "
+            + "snapshot in the status tree."
       })
   Optional<Long> limitIops = Optional.empty();
 
@@ -137,22 +138,12 @@ public final class SnapshotCreateCommand implements Callable<Integer> {
             durability,
             onFull,
             take,
-            options.hooks(context.environment()));
+            options.hooks(context.environment()),
+            new CtrlRequest.ImageLimit(
+                limitIops.orElse(0L), limitRate.map(ByteSize::bytes).orElse(0L)));
     var created = context.ask(request, CtrlReply.Created.class);
-    if (limitIops.isPresent()) {
-      limit(created, "iops", limitIops.get());
-    }
-    if (limitRate.isPresent()) {
-      limit(created, "rate", limitRate.get().bytes());
-    }
     context.printer().print(created);
     created.taken().ifPresent(taken -> options.warn(context, taken));
     return ExitCodes.DONE;
-  }
-
-  private void limit(CtrlReply.Created created, String which, long value)
-      throws IOException, InterruptedException {
-    String path = "/sys/fs/blksnap/" + created.name() + "/image_limit/" + which;
-    context.ask(new CtrlRequest.Echo(path, Long.toString(value)), CtrlReply.Done.class);
   }
 }

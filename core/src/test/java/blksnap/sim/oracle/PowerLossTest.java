@@ -17,6 +17,7 @@ import blksnap.sim.machine.FileClass;
 import blksnap.sim.machine.SimMachine;
 import blksnap.sim.machine.SimScheduler;
 import blksnap.snapshot.Durability;
+import blksnap.snapshot.ImageLimit;
 import blksnap.snapshot.Snapshot;
 import blksnap.snapshot.SnapshotConfig;
 import blksnap.snapshot.SnapshotPart;
@@ -116,6 +117,34 @@ class PowerLossTest {
             .isEqualTo(expected);
       }
     }
+  }
+
+  @Test
+  void stillHoldsImagesToTheirLimits() throws Exception {
+    SimMachine machine = machine(1);
+    Parameters parameters = parameters();
+    SimEngine engine = SimEngine.load(machine, parameters);
+    attach(engine, machine);
+    for (String name : List.of("created", "taken")) {
+      engine.snapshots.create(
+          List.of("vm1"),
+          machine.path("/storage/" + name),
+          OptionalLong.empty(),
+          new SnapshotConfig(
+              name, Durability.POWER, FullPolicy.BREAK, new ImageLimit(20, 1 << 20)));
+    }
+    Snapshot snapshot = engine.snapshots.find("taken");
+    engine.snapshots.take(snapshot);
+    engine.snapshots.limitImages(snapshot, limit -> new ImageLimit(limit.requestsPerSecond(), 0));
+
+    machine.cut();
+    SimEngine next = SimEngine.load(machine, parameters);
+
+    assertThat(next.snapshots.find("created").config().imageLimit())
+        .isEqualTo(new ImageLimit(20, 1 << 20));
+    Snapshot found = next.snapshots.find("taken");
+    assertThat(found.config().imageLimit()).isEqualTo(new ImageLimit(20, 0));
+    assertThat(found.view().state()).isEqualTo(Snapshot.State.TAKEN);
   }
 
   /** Others may have had its blocks since what the disk knows of it was written. */
