@@ -30,6 +30,9 @@ final class InteractiveTest {
 
   private static final String NORMAL = "\u001b[?1049l";
 
+  /** What begins or ends a colour, or another style. */
+  private static final String STYLE = "\u001b\\[[0-9;]*m";
+
   @TempDir private Path home;
 
   @Test
@@ -266,6 +269,43 @@ final class InteractiveTest {
   }
 
   @Test
+  void sendsNoStyleWithoutColour() throws Exception {
+    Environment environment = terminal().with("NO_COLOR", "1");
+    try (var shell = open(environment, always(new FakeEngine()))) {
+      shell.awaitPrompt("blksnap> ").type("de\t").awaitText("List the attached");
+      shell.type("\t\t\u0003").awaitPrompt("blksnap> ").type("cbt info \t");
+      shell.awaitText("/srv/vm1.img, 10G").type("\t\t\u0003");
+      shell.awaitPrompt("blksnap> ").type("cat 'x' --debug\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("nothing\r").awaitText("unknown command");
+      shell.awaitPrompt("blksnap> ").type("\u0012cat").awaitText("'x'").type("\r");
+      shell.awaitText("18").awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+      assertThat(shell.sent()).doesNotContainPattern(STYLE);
+    }
+  }
+
+  @Test
+  void offersNothingButTakesLinesOnADumbTerminal() throws Exception {
+    try (var shell = open(terminal().with("TERM", "dumb"), always(new FakeEngine()))) {
+      shell.awaitPrompt("blksnap> ").type("cat /x\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("nothing\r").awaitText("unknown command");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isEqualTo(2);
+      assertThat(shell.sent()).doesNotContain("\u001b");
+    }
+  }
+
+  @Test
+  void listsWhatATabMayMeanInColour() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ").type("de\t").awaitText("List the attached");
+      shell.type("\u0003").awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+      assertThat(shell.sent()).containsPattern(STYLE);
+    }
+  }
+
+  @Test
   void searchesItsHistoryBackwards() throws Exception {
     var engine = new FakeEngine();
     try (var shell = open(engine)) {
@@ -305,28 +345,37 @@ final class InteractiveTest {
   }
 
   private TypedShell open(CtrlHandler engine) throws IOException {
-    return open(
-        new EngineLink() {
-          @Override
-          public CtrlHandler engine() {
-            return engine;
-          }
+    return open(always(engine));
+  }
 
-          @Override
-          public void close() {}
-        });
+  private static EngineLink always(CtrlHandler engine) {
+    return new EngineLink() {
+      @Override
+      public CtrlHandler engine() {
+        return engine;
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   private TypedShell open(EngineLink link) throws IOException {
-    var environment =
-        new Environment(
-            Map.of("LANG", "C.UTF-8", "TERM", "xterm", "XDG_RUNTIME_DIR", "/run/user/1000"),
-            1000,
-            home,
-            home,
-            true,
-            true,
-            true);
+    return open(terminal(), link);
+  }
+
+  private static TypedShell open(Environment environment, EngineLink link) throws IOException {
     return TypedShell.open(environment, link, context -> new CommandTree(context).withoutShell());
+  }
+
+  private Environment terminal() {
+    return new Environment(
+        Map.of("LANG", "C.UTF-8", "TERM", "xterm", "XDG_RUNTIME_DIR", "/run/user/1000"),
+        1000,
+        home,
+        home,
+        true,
+        true,
+        true);
   }
 }

@@ -9,20 +9,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
-import org.jline.reader.LineReaderBuilder;
 import org.jline.reader.UserInterruptException;
-import org.jline.reader.impl.DefaultHighlighter;
+import org.jline.reader.impl.LineReaderImpl;
 import org.jline.terminal.Terminal;
 import picocli.CommandLine.Model.CommandSpec;
 
 /** Reads lines from a terminal, with history and completion, until Ctrl-D or {@code exit}. */
 final class InteractiveShell {
+  private static final String NAME = "blksnap";
+
   /** Lines of history kept, in memory and in the file. */
   private static final int HISTORY_LINES = 1000;
 
@@ -93,7 +96,7 @@ final class InteractiveShell {
   /** Says where the user stands, and what the engine does if that is not to serve. */
   private String prompt(LiveValues live) {
     TreePath place = session.context().place();
-    return "blksnap" + state(live) + (place.isRoot() ? "" : ":" + place.text()) + "> ";
+    return NAME + state(live) + (place.isRoot() ? "" : ":" + place.text()) + "> ";
   }
 
   private String state(LiveValues live) {
@@ -121,23 +124,26 @@ final class InteractiveShell {
   private LineReader reader(LiveValues live) throws IOException {
     Supplier<CommandSpec> commands = () -> session.tree().getCommandSpec();
     var words = new WordCompleter(commands, live, session.context()::place);
-    return LineReaderBuilder.builder()
-        .terminal(terminal)
-        .appName("blksnap")
-        .parser(ShellSession.parser())
-        .completer(new LineCompleter(words))
-        .highlighter(
-            session.context().outPalette().enabled()
-                ? new LineHighlighter(commands)
-                : new DefaultHighlighter())
-        .variable(LineReader.SECONDARY_PROMPT_PATTERN, "> ")
-        .variable(LineReader.HISTORY_FILE, history())
-        .variable(LineReader.HISTORY_SIZE, HISTORY_LINES)
-        .variable(LineReader.HISTORY_FILE_SIZE, HISTORY_LINES)
-        .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true) // "!" is a character like others
-        .option(LineReader.Option.HISTORY_IGNORE_DUPS, true)
-        .option(LineReader.Option.HISTORY_IGNORE_SPACE, true)
-        .build();
+    Path history = history();
+    Map<String, Object> variables =
+        Map.of(
+            LineReader.SECONDARY_PROMPT_PATTERN, "> ",
+            LineReader.HISTORY_FILE, history,
+            LineReader.HISTORY_SIZE, HISTORY_LINES,
+            LineReader.HISTORY_FILE_SIZE, HISTORY_LINES);
+    LineReaderImpl reader;
+    if (session.context().outPalette().enabled()) {
+      reader = new LineReaderImpl(terminal, NAME, new HashMap<>(variables));
+      reader.setHighlighter(new LineHighlighter(commands));
+    } else {
+      reader = new PlainReader(terminal, NAME, new HashMap<>(variables));
+    }
+    reader.setParser(ShellSession.parser());
+    reader.setCompleter(new LineCompleter(words));
+    reader.setOpt(LineReader.Option.DISABLE_EVENT_EXPANSION); // "!" is a character like others
+    reader.setOpt(LineReader.Option.HISTORY_IGNORE_DUPS);
+    reader.setOpt(LineReader.Option.HISTORY_IGNORE_SPACE);
+    return reader;
   }
 
   /** The user's own file, made private before anything is written to it. */

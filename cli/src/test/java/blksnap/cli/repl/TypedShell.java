@@ -29,10 +29,11 @@ public final class TypedShell implements Closeable {
   private final ExternalTerminal terminal;
   private final CompletableFuture<Integer> end = new CompletableFuture<>();
 
-  private TypedShell() throws IOException {
+  private TypedShell(Environment environment) throws IOException {
+    String type = environment.variable("TERM").orElse("xterm");
     terminal =
         new ExternalTerminal(
-            "test", "xterm", new PipedInputStream(keys), screen, StandardCharsets.UTF_8);
+            "test", type, new PipedInputStream(keys), screen, StandardCharsets.UTF_8);
     terminal.setSize(new Size(120, 40));
   }
 
@@ -40,7 +41,7 @@ public final class TypedShell implements Closeable {
   public static TypedShell open(
       Environment environment, EngineLink.Opener opener, Function<CommandContext, CommandLine> tree)
       throws IOException {
-    var shell = new TypedShell();
+    var shell = new TypedShell(environment);
     Thread.ofPlatform()
         .daemon()
         .name("typed-shell")
@@ -97,6 +98,11 @@ public final class TypedShell implements Closeable {
   /** Waits for a prompt, which is a line's start and so tells that the line before is done. */
   public TypedShell awaitPrompt(String prompt) throws InterruptedException {
     return awaitText(prompt);
+  }
+
+  /** Everything that the terminal was sent. */
+  public String sent() {
+    return screen.toString(StandardCharsets.UTF_8);
   }
 
   /** The exit code. */
