@@ -28,7 +28,7 @@ class SocketProbeTest {
       ours.read(ByteBuffer.allocate(1));
       SocketProbe.yieldProcessor();
       assertThat(probe.readable()).isFalse();
-      client.close();
+      client.shutdownOutput();
       assertThat(probe.readable()).as("the end is to be read").isTrue();
     }
   }
