@@ -100,7 +100,7 @@ public final class CtrlCodec {
     object.addProperty("jsonrpc", "2.0");
     object.addProperty("blksnap", PROTOCOL_VERSION);
     object.addProperty("id", id);
-    object.addProperty("method", RequestJson.method(request));
+    object.addProperty("method", CtrlMethod.of(request).word());
     object.add("params", RequestJson.params(request));
     if (progress) {
       object.addProperty("progress", true);
@@ -214,7 +214,7 @@ public final class CtrlCodec {
               ? JsonFields.ofRequest(params(object.get("params")))
               : JsonFields.ofRequest(new JsonObject());
       envelope.endOfRequest();
-      if (!RequestJson.METHODS.contains(method)) {
+      if (!CtrlMethod.WORDS.contains(method)) {
         return new Incoming.Refused(id, METHOD_NOT_FOUND, unknown(method));
       }
       return call(id, method, params, progress, cancel);
@@ -227,7 +227,7 @@ public final class CtrlCodec {
   private static Incoming call(
       JsonElement id, String method, JsonFields params, boolean progress, boolean cancel) {
     try {
-      CtrlRequest request = RequestJson.read(method, params);
+      CtrlRequest request = RequestJson.read(CtrlMethod.of(method), params);
       params.endOfRequest();
       return new Incoming.Call(id, request, progress, cancel);
     } catch (BlkSnapException e) {
@@ -288,10 +288,10 @@ public final class CtrlCodec {
     var refusal =
         new BlkSnapException(
             Errno.ENOSYS, "there is no method " + JsonFields.shown(new JsonPrimitive(method)));
-    Optional<String> near = NearMiss.of(method, RequestJson.METHODS);
+    Optional<String> near = NearMiss.of(method, CtrlMethod.WORDS);
     return near.isPresent()
         ? refusal.withHint("did you mean \"" + near.get() + "\"?")
-        : refusal.withHint("the methods are " + String.join(", ", RequestJson.METHODS));
+        : refusal.withHint("the methods are " + String.join(", ", CtrlMethod.WORDS));
   }
 
   /**

@@ -222,10 +222,10 @@ final class CtrlConnection {
     } catch (InterruptedException _) {
       return CtrlCodec.error(call.id(), interrupted());
     } catch (IOException e) {
-      log.warning(RequestJson.method(call.request()) + " failed: " + e);
+      log.warning(CtrlMethod.of(call.request()).word() + " failed: " + e);
       return CtrlCodec.error(call.id(), new BlkSnapException(Errno.EIO, String.valueOf(e)));
     } catch (RuntimeException | Error e) {
-      logStack(RequestJson.method(call.request()), e);
+      logStack(CtrlMethod.of(call.request()).word(), e);
       return CtrlCodec.error(call.id(), new BlkSnapException(Errno.EIO, "internal error: " + e));
     } finally {
       progress.end();

@@ -117,44 +117,41 @@ final class ReplyJson {
    * @throws BlkSnapException {@code EBADMSG}, with the field's name and value
    */
   static CtrlReply read(CtrlRequest request, JsonFields result) throws BlkSnapException {
-    if (request instanceof CtrlRequest.Devices) {
-      return devices(result); // asked at each Tab: the switch would take longer to link
-    }
-    return switch (request) {
-      case CtrlRequest.Unload _,
-          CtrlRequest.ParamSet _,
-          CtrlRequest.Detach _,
-          CtrlRequest.CbtMark _,
-          CtrlRequest.SnapshotAdd _,
-          CtrlRequest.SnapshotAppendStorage _,
-          CtrlRequest.SnapshotDestroy _,
-          CtrlRequest.Echo _ ->
+    return switch (CtrlMethod.of(request)) {
+      case UNLOAD,
+          PARAM_SET,
+          DETACH,
+          CBT_MARK,
+          SNAPSHOT_ADD,
+          SNAPSHOT_APPEND_STORAGE,
+          SNAPSHOT_DESTROY,
+          ECHO ->
           new Done();
-      case CtrlRequest.Version _ -> new VersionInfo(result.text("version"));
-      case CtrlRequest.ModInfo _ -> moduleInfo(result);
-      case CtrlRequest.ParamList _, CtrlRequest.ParamGet _ -> new Params(params(result));
-      case CtrlRequest.Attach _ ->
+      case VERSION -> new VersionInfo(result.text("version"));
+      case MODINFO -> moduleInfo(result);
+      case PARAM_LIST, PARAM_GET -> new Params(params(result));
+      case ATTACH ->
           new Attached(EntryJson.device(result.object("device")), result.texts("warnings"));
-      case CtrlRequest.Devices _ -> devices(result);
-      case CtrlRequest.CbtInfo _ -> cbtState(result);
-      case CtrlRequest.CbtMap _ -> cbtRanges(result);
-      case CtrlRequest.CbtRaw _ -> cbtBytes(result);
-      case CtrlRequest.SnapshotCreate _ ->
+      case DEVICES -> devices(result);
+      case CBT_INFO -> cbtState(result);
+      case CBT_MAP -> cbtRanges(result);
+      case CBT_RAW -> cbtBytes(result);
+      case SNAPSHOT_CREATE ->
           new Created(
               EntryJson.uuid(result, "id"),
               result.text("name"),
               result.has("consistency") ? Optional.of(taken(result)) : Optional.empty());
-      case CtrlRequest.SnapshotTake _ -> taken(result);
-      case CtrlRequest.Resize _ ->
+      case SNAPSHOT_TAKE -> taken(result);
+      case RESIZE ->
           new Resized(
               result.text("device"), result.count("old_size_bytes"), result.count("size_bytes"));
-      case CtrlRequest.SnapshotList _ -> snapshots(result);
-      case CtrlRequest.SnapshotInfo _ -> EntryJson.snapshot(result);
-      case CtrlRequest.SnapshotImages _ -> images(result);
-      case CtrlRequest.SnapshotWait _ -> new SnapshotEvent(EntryJson.event(result));
-      case CtrlRequest.Status _ -> new Tree(TreeJson.read(result));
-      case CtrlRequest.Cat _ -> new Value(result.text("value"));
-      case CtrlRequest.Dmesg _ -> logLines(result);
+      case SNAPSHOT_LIST -> snapshots(result);
+      case SNAPSHOT_INFO -> EntryJson.snapshot(result);
+      case SNAPSHOT_IMAGES -> images(result);
+      case SNAPSHOT_WAIT -> new SnapshotEvent(EntryJson.event(result));
+      case STATUS -> new Tree(TreeJson.read(result));
+      case CAT -> new Value(result.text("value"));
+      case DMESG -> logLines(result);
     };
   }
 

@@ -43,156 +43,91 @@ import java.util.OptionalLong;
 
 /** Requests and their {@code method} and {@code params}. */
 final class RequestJson {
-  /** Every method there is, as {@code method} names them. */
-  static final List<String> METHODS =
-      List.of(
-          "version",
-          "modinfo",
-          "unload",
-          "param.list",
-          "param.get",
-          "param.set",
-          "attach",
-          "detach",
-          "resize",
-          "devices",
-          "cbt.info",
-          "cbt.map",
-          "cbt.raw",
-          "cbt.mark",
-          "snapshot.create",
-          "snapshot.add",
-          "snapshot.append_storage",
-          "snapshot.take",
-          "snapshot.list",
-          "snapshot.info",
-          "snapshot.images",
-          "snapshot.wait",
-          "snapshot.destroy",
-          "status",
-          "cat",
-          "echo",
-          "dmesg");
-
   private RequestJson() {}
-
-  /**
-   * What is asked most often by commands that are started and end: known without a switch over
-   * types, which Java takes longer to link than such a request lasts.
-   */
-  private static boolean isDevices(CtrlRequest request) {
-    return request instanceof Devices;
-  }
-
-  static String method(CtrlRequest request) {
-    if (isDevices(request)) {
-      return "devices";
-    }
-    return switch (request) {
-      case Version _ -> "version";
-      case ModInfo _ -> "modinfo";
-      case Unload _ -> "unload";
-      case ParamList _ -> "param.list";
-      case ParamGet _ -> "param.get";
-      case ParamSet _ -> "param.set";
-      case Attach _ -> "attach";
-      case Detach _ -> "detach";
-      case Resize _ -> "resize";
-      case Devices _ -> "devices";
-      case CbtInfo _ -> "cbt.info";
-      case CbtMap _ -> "cbt.map";
-      case CbtRaw _ -> "cbt.raw";
-      case CbtMark _ -> "cbt.mark";
-      case SnapshotCreate _ -> "snapshot.create";
-      case SnapshotAdd _ -> "snapshot.add";
-      case SnapshotAppendStorage _ -> "snapshot.append_storage";
-      case SnapshotTake _ -> "snapshot.take";
-      case SnapshotList _ -> "snapshot.list";
-      case SnapshotInfo _ -> "snapshot.info";
-      case SnapshotImages _ -> "snapshot.images";
-      case SnapshotWait _ -> "snapshot.wait";
-      case SnapshotDestroy _ -> "snapshot.destroy";
-      case Status _ -> "status";
-      case Cat _ -> "cat";
-      case Echo _ -> "echo";
-      case Dmesg _ -> "dmesg";
-    };
-  }
 
   static JsonObject params(CtrlRequest request) {
     var params = new JsonObject();
-    if (isDevices(request)) {
-      return params;
-    }
-    switch (request) {
-      case Version _, ModInfo _, ParamList _, Devices _, SnapshotList _ -> {}
-      case Unload(boolean force) -> params.addProperty("force", force);
-      case ParamGet(String name) -> params.addProperty("name", name);
-      case ParamSet(String name, String value) -> {
-        params.addProperty("name", name);
-        params.addProperty("value", value);
+    switch (CtrlMethod.of(request)) {
+      case VERSION, MODINFO, PARAM_LIST, DEVICES, SNAPSHOT_LIST -> {}
+      case UNLOAD -> params.addProperty("force", ((Unload) request).force());
+      case PARAM_GET -> params.addProperty("name", ((ParamGet) request).name());
+      case PARAM_SET -> {
+        var set = (ParamSet) request;
+        params.addProperty("name", set.name());
+        params.addProperty("value", set.value());
       }
-      case Attach(String path, Optional<String> name, boolean readOnly, Cache cache) -> {
-        params.addProperty("path", path);
-        addPresent(params, "name", name);
-        params.addProperty("read_only", readOnly);
-        params.addProperty("cache", JsonFields.word(cache));
+      case ATTACH -> {
+        var attach = (Attach) request;
+        params.addProperty("path", attach.path());
+        addPresent(params, "name", attach.name());
+        params.addProperty("read_only", attach.readOnly());
+        params.addProperty("cache", JsonFields.word(attach.cache()));
       }
-      case Detach(String device) -> params.addProperty("device", device);
-      case Resize(String device, OptionalLong sizeBytes, boolean force, boolean reconnect) -> {
-        params.addProperty("device", device);
-        if (sizeBytes.isPresent()) {
-          params.addProperty("size_bytes", sizeBytes.getAsLong());
+      case DETACH -> params.addProperty("device", ((Detach) request).device());
+      case RESIZE -> {
+        var resize = (Resize) request;
+        params.addProperty("device", resize.device());
+        if (resize.sizeBytes().isPresent()) {
+          params.addProperty("size_bytes", resize.sizeBytes().getAsLong());
         }
-        params.addProperty("force", force);
-        params.addProperty("reconnect", reconnect);
+        params.addProperty("force", resize.force());
+        params.addProperty("reconnect", resize.reconnect());
       }
-      case CbtInfo(String device) -> params.addProperty("device", device);
-      case CbtMap(String device, Optional<String> since, Optional<String> until, long from) -> {
-        params.addProperty("device", device);
-        addPresent(params, "since", since);
-        addPresent(params, "until", until);
-        params.addProperty("from_offset", from);
+      case CBT_INFO -> params.addProperty("device", ((CbtInfo) request).device());
+      case CBT_MAP -> {
+        var map = (CbtMap) request;
+        params.addProperty("device", map.device());
+        addPresent(params, "since", map.since());
+        addPresent(params, "until", map.until());
+        params.addProperty("from_offset", map.fromOffset());
       }
-      case CbtRaw(String device, Optional<String> until, long fromBlock) -> {
-        params.addProperty("device", device);
-        addPresent(params, "until", until);
-        params.addProperty("from_block", fromBlock);
+      case CBT_RAW -> {
+        var raw = (CbtRaw) request;
+        params.addProperty("device", raw.device());
+        addPresent(params, "until", raw.until());
+        params.addProperty("from_block", raw.fromBlock());
       }
-      case CbtMark(String device, List<SectorRange> ranges) -> {
-        params.addProperty("device", device);
-        params.add("ranges", sectors(ranges));
+      case CBT_MARK -> {
+        var mark = (CbtMark) request;
+        params.addProperty("device", mark.device());
+        params.add("ranges", sectors(mark.ranges()));
       }
-      case SnapshotCreate create -> addCreate(params, create);
-      case SnapshotAdd(String id, String device) -> {
-        params.addProperty("id", id);
-        params.addProperty("device", device);
+      case SNAPSHOT_CREATE -> addCreate(params, (SnapshotCreate) request);
+      case SNAPSHOT_ADD -> {
+        var add = (SnapshotAdd) request;
+        params.addProperty("id", add.id());
+        params.addProperty("device", add.device());
       }
-      case SnapshotAppendStorage(String id, String path, List<SectorRange> ranges) -> {
-        params.addProperty("id", id);
-        params.addProperty("path", path);
-        params.add("ranges", sectors(ranges));
+      case SNAPSHOT_APPEND_STORAGE -> {
+        var append = (SnapshotAppendStorage) request;
+        params.addProperty("id", append.id());
+        params.addProperty("path", append.path());
+        params.add("ranges", sectors(append.ranges()));
       }
-      case SnapshotTake(String id, Hooks hooks) -> {
-        params.addProperty("id", id);
-        addHooks(params, hooks);
+      case SNAPSHOT_TAKE -> {
+        var take = (SnapshotTake) request;
+        params.addProperty("id", take.id());
+        addHooks(params, take.hooks());
       }
-      case SnapshotInfo(String id) -> params.addProperty("id", id);
-      case SnapshotImages(String id) -> params.addProperty("id", id);
-      case SnapshotWait(String id, long timeoutMillis) -> {
-        params.addProperty("id", id);
-        params.addProperty("timeout_ms", timeoutMillis);
+      case SNAPSHOT_INFO -> params.addProperty("id", ((SnapshotInfo) request).id());
+      case SNAPSHOT_IMAGES -> params.addProperty("id", ((SnapshotImages) request).id());
+      case SNAPSHOT_WAIT -> {
+        var wait = (SnapshotWait) request;
+        params.addProperty("id", wait.id());
+        params.addProperty("timeout_ms", wait.timeoutMillis());
       }
-      case SnapshotDestroy(String id) -> params.addProperty("id", id);
-      case Status(String path) -> params.addProperty("path", path);
-      case Cat(String path) -> params.addProperty("path", path);
-      case Echo(String path, String value) -> {
-        params.addProperty("path", path);
-        params.addProperty("value", value);
+      case SNAPSHOT_DESTROY -> params.addProperty("id", ((SnapshotDestroy) request).id());
+      case STATUS -> params.addProperty("path", ((Status) request).path());
+      case CAT -> params.addProperty("path", ((Cat) request).path());
+      case ECHO -> {
+        var echo = (Echo) request;
+        params.addProperty("path", echo.path());
+        params.addProperty("value", echo.value());
       }
-      case Dmesg(long fromSequence, long waitMillis) -> {
-        params.addProperty("from_sequence", fromSequence);
-        params.addProperty("wait_ms", waitMillis);
+      case DMESG -> {
+        var dmesg = (Dmesg) request;
+        params.addProperty("from_sequence", dmesg.fromSequence());
+        params.addProperty("wait_ms", dmesg.waitMillis());
       }
     }
     return params;
@@ -203,24 +138,23 @@ final class RequestJson {
    * caller to ask.
    *
    * @throws BlkSnapException {@code EINVAL}, with the field's name and value
-   * @throws IllegalArgumentException the method is not one of {@link #METHODS}
    */
-  static CtrlRequest read(String method, JsonFields params) throws BlkSnapException {
+  static CtrlRequest read(CtrlMethod method, JsonFields params) throws BlkSnapException {
     return switch (method) {
-      case "version" -> new Version();
-      case "modinfo" -> new ModInfo();
-      case "unload" -> new Unload(params.flag("force"));
-      case "param.list" -> new ParamList();
-      case "param.get" -> new ParamGet(params.text("name"));
-      case "param.set" -> new ParamSet(params.text("name"), params.text("value"));
-      case "attach" ->
+      case VERSION -> new Version();
+      case MODINFO -> new ModInfo();
+      case UNLOAD -> new Unload(params.flag("force"));
+      case PARAM_LIST -> new ParamList();
+      case PARAM_GET -> new ParamGet(params.text("name"));
+      case PARAM_SET -> new ParamSet(params.text("name"), params.text("value"));
+      case ATTACH ->
           new Attach(
               absolute(params, "path"),
               params.optionalText("name"),
               params.flag("read_only"),
               params.word("cache", Cache.values()));
-      case "detach" -> new Detach(params.text("device"));
-      case "resize" ->
+      case DETACH -> new Detach(params.text("device"));
+      case RESIZE ->
           new Resize(
               params.text("device"),
               params.has("size_bytes")
@@ -228,33 +162,32 @@ final class RequestJson {
                   : OptionalLong.empty(),
               params.flag("force"),
               params.flag("reconnect"));
-      case "devices" -> new Devices();
-      case "cbt.info" -> new CbtInfo(params.text("device"));
-      case "cbt.map" ->
+      case DEVICES -> new Devices();
+      case CBT_INFO -> new CbtInfo(params.text("device"));
+      case CBT_MAP ->
           new CbtMap(
               params.text("device"),
               params.optionalText("since"),
               params.optionalText("until"),
               params.count("from_offset"));
-      case "cbt.raw" ->
+      case CBT_RAW ->
           new CbtRaw(
               params.text("device"), params.optionalText("until"), params.count("from_block"));
-      case "cbt.mark" -> new CbtMark(params.text("device"), sectors(params));
-      case "snapshot.create" -> readCreate(params);
-      case "snapshot.add" -> new SnapshotAdd(params.text("id"), params.text("device"));
-      case "snapshot.append_storage" ->
+      case CBT_MARK -> new CbtMark(params.text("device"), sectors(params));
+      case SNAPSHOT_CREATE -> readCreate(params);
+      case SNAPSHOT_ADD -> new SnapshotAdd(params.text("id"), params.text("device"));
+      case SNAPSHOT_APPEND_STORAGE ->
           new SnapshotAppendStorage(params.text("id"), absolute(params, "path"), sectors(params));
-      case "snapshot.take" -> new SnapshotTake(params.text("id"), hooks(params));
-      case "snapshot.list" -> new SnapshotList();
-      case "snapshot.info" -> new SnapshotInfo(params.text("id"));
-      case "snapshot.images" -> new SnapshotImages(params.text("id"));
-      case "snapshot.wait" -> new SnapshotWait(params.text("id"), params.count("timeout_ms"));
-      case "snapshot.destroy" -> new SnapshotDestroy(params.text("id"));
-      case "status" -> new Status(params.text("path"));
-      case "cat" -> new Cat(params.text("path"));
-      case "echo" -> new Echo(params.text("path"), params.text("value"));
-      case "dmesg" -> new Dmesg(params.count("from_sequence"), params.count("wait_ms"));
-      default -> throw new IllegalArgumentException("unknown method " + method);
+      case SNAPSHOT_TAKE -> new SnapshotTake(params.text("id"), hooks(params));
+      case SNAPSHOT_LIST -> new SnapshotList();
+      case SNAPSHOT_INFO -> new SnapshotInfo(params.text("id"));
+      case SNAPSHOT_IMAGES -> new SnapshotImages(params.text("id"));
+      case SNAPSHOT_WAIT -> new SnapshotWait(params.text("id"), params.count("timeout_ms"));
+      case SNAPSHOT_DESTROY -> new SnapshotDestroy(params.text("id"));
+      case STATUS -> new Status(params.text("path"));
+      case CAT -> new Cat(params.text("path"));
+      case ECHO -> new Echo(params.text("path"), params.text("value"));
+      case DMESG -> new Dmesg(params.count("from_sequence"), params.count("wait_ms"));
     };
   }
 

@@ -77,10 +77,10 @@ final class CtrlCodecTest {
   void listsTheMethodOfEveryRequestAndNoOther() {
     assertThat(
             CtrlSamples.exchanges().stream()
-                .map(e -> RequestJson.method(e.request()))
+                .map(e -> CtrlMethod.of(e.request()).word())
                 .collect(Collectors.toSet()))
-        .isEqualTo(Set.copyOf(RequestJson.METHODS));
-    assertThat(RequestJson.METHODS).doesNotHaveDuplicates();
+        .isEqualTo(Set.copyOf(CtrlMethod.WORDS));
+    assertThat(CtrlMethod.WORDS).doesNotHaveDuplicates();
   }
 
   @Test

@@ -85,7 +85,7 @@ final class CtrlDocTest {
         headings.add(line.substring("### `".length(), line.length() - 1));
       }
     }
-    assertThat(headings).isEqualTo(RequestJson.METHODS);
+    assertThat(headings).isEqualTo(CtrlMethod.WORDS);
   }
 
   @Test
@@ -94,10 +94,10 @@ final class CtrlDocTest {
     for (Example example : examples()) {
       if (CtrlCodec.incoming(example.sent().getBytes(StandardCharsets.UTF_8))
           instanceof Incoming.Call call) {
-        methods.add(RequestJson.method(call.request()));
+        methods.add(CtrlMethod.of(call.request()).word());
       }
     }
-    assertThat(methods).containsExactlyInAnyOrderElementsOf(RequestJson.METHODS);
+    assertThat(methods).containsExactlyInAnyOrderElementsOf(CtrlMethod.WORDS);
   }
 
   @Test
