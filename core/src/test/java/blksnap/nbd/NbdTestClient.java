@@ -39,6 +39,9 @@ public final class NbdTestClient implements AutoCloseable {
   /** What the last extended reply said of its request's offset. */
   private long lastOffset;
 
+  /** Which TLS was agreed on; "" without. */
+  private String tlsProtocol = "";
+
   private NbdTestClient(SocketChannel channel) {
     this.channel = channel;
     this.out = channel;
@@ -263,17 +266,26 @@ public final class NbdTestClient implements AutoCloseable {
     return encrypt(context);
   }
 
-  /** Goes over to TLS at once. */
-  NbdTestClient encrypt(SSLContext context) throws IOException {
+  /** Goes over to TLS at once; of these versions, or of any. */
+  NbdTestClient encrypt(SSLContext context, String... protocols) throws IOException {
     var socket =
         (SSLSocket) context.getSocketFactory().createSocket(channel.socket(), "localhost", 1, true);
     SSLParameters parameters = socket.getSSLParameters();
     parameters.setEndpointIdentificationAlgorithm("HTTPS"); // the name has to be right
+    if (protocols.length > 0) {
+      parameters.setProtocols(protocols);
+    }
     socket.setSSLParameters(parameters);
     socket.startHandshake();
+    tlsProtocol = socket.getSession().getProtocol();
     out = Channels.newChannel(socket.getOutputStream());
     in = Channels.newChannel(socket.getInputStream());
     return this;
+  }
+
+  /** Which version of TLS was agreed on; "" without. */
+  String tlsProtocol() {
+    return tlsProtocol;
   }
 
   /** Takes one reply message; the data of a simple READ reply is {@code dataBytes} long. */

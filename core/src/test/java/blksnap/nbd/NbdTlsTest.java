@@ -90,6 +90,53 @@ class NbdTlsTest {
     }
   }
 
+  /** Which every client has to know, while not every one knows 1.3. */
+  @Test
+  void speaksTls12WithWhoDoesNotKnow13() throws Exception {
+    try (NbdTestServer server = serve(Mode.REQUIRED, new Grant("alice", "disk", false));
+        NbdTestClient client = connect(server)) {
+      assertThat(client.optionType(5)).isEqualTo(ACK);
+      client.encrypt(as("alice"), "TLSv1.2");
+      assertThat(client.tlsProtocol()).isEqualTo("TLSv1.2");
+      assertThat(listed(client)).containsExactly("disk");
+      client.go("disk");
+      for (int length : new int[] {1, 16_385, 300_001}) {
+        byte[] data = Bytes.pattern(length, 0, length);
+        assertThat(client.write(1, data)).isZero();
+        assertThat(client.read(1, length)).isEqualTo(data);
+      }
+      assertThat(server.server().clients().getFirst().peer()).startsWith("'alice' at 127.0.0.1");
+      client.request(0, 2, 0, 0, 0);
+      assertThat(client.hungUp()).isTrue(); // in order, as above
+    }
+  }
+
+  @Test
+  void refusesWrongCertificatesInTls12Too() throws Exception {
+    try (NbdTestServer server = serve(Mode.REQUIRED)) {
+      for (String alias : new String[] {"", "mallory", "expired"}) {
+        try (NbdTestClient client = connect(server)) {
+          assertThat(client.optionType(5)).isEqualTo(ACK);
+          assertThatExceptionOfType(IOException.class)
+              .as("as '%s'", alias)
+              .isThrownBy(() -> client.encrypt(as(alias), "TLSv1.2").go("disk"));
+        }
+      }
+      Waiting.until("all are gone", () -> server.server().clients().isEmpty());
+      assertThat(server.openedSessions()).isZero();
+    }
+  }
+
+  @Test
+  void prefersTls13() throws Exception {
+    try (NbdTestServer server = serve(Mode.REQUIRED);
+        NbdTestClient client = connect(server)) {
+      assertThat(client.optionType(5)).isEqualTo(ACK);
+      client.encrypt(as("alice"), "TLSv1.2", "TLSv1.3");
+      assertThat(client.tlsProtocol()).isEqualTo("TLSv1.3");
+    }
+  }
+
   @Test
   void carriesManyRequestsAtATimeBothWays() throws Exception {
     byte[] data = Bytes.pattern(5, 0, 64 << 10);

@@ -22,7 +22,7 @@ import javax.net.ssl.TrustManagerFactory;
  * An authority and what it has signed, and another that nobody should believe, made by keytool:
  * "server", the clients "alice" and "bob", "expired", and "mallory" of the other authority.
  */
-final class TestCertificates {
+public final class TestCertificates {
   private static final String PASSWORD = "password";
 
   private final Path directory;
@@ -33,7 +33,7 @@ final class TestCertificates {
     this.store = store;
   }
 
-  static TestCertificates make(Path directory) throws IOException, GeneralSecurityException {
+  public static TestCertificates make(Path directory) throws IOException, GeneralSecurityException {
     Path file = directory.resolve("all.p12");
     key(file, "ca", "CN=authority", "-ext", "bc:c");
     key(file, "otherca", "CN=authority", "-ext", "bc:c");
@@ -42,6 +42,20 @@ final class TestCertificates {
     key(file, "bob", "CN=bob,O=\"x,CN=alice\"", "-signer", "ca");
     key(file, "expired", "CN=alice", "-signer", "ca", "-startdate", "-10d", "-validity", "1");
     key(file, "mallory", "CN=alice", "-signer", "otherca");
+    return load(directory, file);
+  }
+
+  /** The authority, "server" and "alice", in less time. */
+  static TestCertificates makeFew(Path directory) throws IOException, GeneralSecurityException {
+    Path file = directory.resolve("few.p12");
+    key(file, "ca", "CN=authority", "-ext", "bc:c");
+    key(file, "server", "CN=server", "-signer", "ca", "-ext", "san=dns:localhost,ip:127.0.0.1");
+    key(file, "alice", "CN=alice", "-signer", "ca");
+    return load(directory, file);
+  }
+
+  private static TestCertificates load(Path directory, Path file)
+      throws IOException, GeneralSecurityException {
     KeyStore store = KeyStore.getInstance("PKCS12");
     try (InputStream stream = Files.newInputStream(file)) {
       store.load(stream, PASSWORD.toCharArray());
@@ -75,12 +89,12 @@ final class TestCertificates {
   }
 
   /** A directory with the files that a server needs. */
-  Path serverDirectory() throws IOException, GeneralSecurityException {
+  public Path serverDirectory() throws IOException, GeneralSecurityException {
     return directory("server", "server");
   }
 
   /** A directory with the files that a client needs, for clients of others. */
-  Path clientDirectory(String alias) throws IOException, GeneralSecurityException {
+  public Path clientDirectory(String alias) throws IOException, GeneralSecurityException {
     return directory(alias, "client");
   }
 
