@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
  * @param first number of the first case
  * @param count how many
  */
-record FuzzRun(Seeds seeds, int first, int count) {
-  static FuzzRun ofCases(int usual) {
+public record FuzzRun(Seeds seeds, int first, int count) {
+  public static FuzzRun ofCases(int usual) {
     Integer only = Integer.getInteger("fuzz.case");
     Seeds seeds = Seeds.ofRun();
     return only == null
@@ -20,21 +20,21 @@ record FuzzRun(Seeds seeds, int first, int count) {
         : new FuzzRun(seeds, only, 1);
   }
 
-  IntStream cases() {
+  public IntStream cases() {
     return IntStream.range(first, first + count);
   }
 
-  Random random(int number) {
+  public Random random(int number) {
     return seeds.random(number);
   }
 
   /** What a failure of the case has to say. */
-  String repeat(int number) {
+  public String repeat(int number) {
     return seeds + " -Dfuzz.case=" + number;
   }
 
   /** For the test's output: how many cases in how long. */
-  String rate(String what, long nanos) {
+  public String rate(String what, long nanos) {
     return "%s: %d cases, %.0f a second, %s"
         .formatted(what, count, count * 1e9 / Math.max(1, nanos), seeds);
   }

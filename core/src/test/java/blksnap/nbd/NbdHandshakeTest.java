@@ -2,12 +2,14 @@ package blksnap.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.error.Errno;
 import blksnap.nbd.NbdTestClient.OptionReply;
 import blksnap.testing.MemoryDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,8 +20,10 @@ class NbdHandshakeTest {
   private static final int SIZE = 1 << 20;
   private static final int ACK = 1;
   private static final int ERR_UNSUP = 0x80000001;
+  private static final int ERR_POLICY = 0x80000002;
   private static final int ERR_INVALID = 0x80000003;
   private static final int ERR_UNKNOWN = 0x80000006;
+  private static final int ERR_SHUTDOWN = 0x80000007;
   private static final int ERR_TOO_BIG = 0x80000009;
 
   private static final int ERR_EXT_HEADER_REQD = 0x8000000a;
@@ -169,6 +173,28 @@ class NbdHandshakeTest {
     assertThat(client.optionType(7, NbdTestClient.infoData(""))).isEqualTo(ERR_UNKNOWN);
     client.go("disk");
     assertThat(client.read(0, 1)).containsExactly(0);
+  }
+
+  @Test
+  void saysWhyAnExportCannotBeOpenedNow() throws IOException {
+    client.greet();
+    var replyTypes =
+        Map.of(
+            Errno.EBUSY, ERR_POLICY,
+            Errno.EPERM, ERR_POLICY,
+            Errno.EACCES, ERR_POLICY,
+            Errno.ESHUTDOWN, ERR_SHUTDOWN,
+            Errno.ENOENT, ERR_UNKNOWN,
+            Errno.EIO, ERR_UNKNOWN);
+    for (Map.Entry<Errno, Integer> expected : replyTypes.entrySet()) {
+      server.refuse(expected.getKey());
+      List<OptionReply> replies = client.option(7, NbdTestClient.infoData("disk", 0, 1, 3));
+      assertThat(replies).as("%s", expected).hasSize(1); // no INFO before it
+      assertThat(replies.getFirst().type()).as("%s", expected).isEqualTo(expected.getValue());
+      assertThat(replies.getFirst().text()).contains("disk cannot be opened now");
+    }
+    assertThat(client.optionType(2)).isEqualTo(ACK);
+    assertThat(client.hungUp()).isTrue();
   }
 
   @Test

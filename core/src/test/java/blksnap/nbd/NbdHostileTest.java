@@ -22,6 +22,7 @@ class NbdHostileTest {
   private static final int SIZE = 16 << 20;
   private static final int READ = 0;
   private static final int WRITE = 1;
+  private static final int STATUS = 7;
   private static final Duration SHORT = Duration.ofMillis(200);
   private static final Duration LONG = Duration.ofMinutes(5);
 
@@ -61,15 +62,41 @@ class NbdHostileTest {
   @Test
   void survivesAPeerThatIsLostAfterEveryByte() throws IOException {
     byte[] name = NbdTestClient.infoData("disk", 3);
-    byte[] payload = new byte[64];
-    Arrays.fill(payload, (byte) 1);
-    byte[] talk =
+    assertSurvivesLossAfterEveryByte(
         NbdTestClient.bytes(
             NbdTestClient.bytes(3),
             NbdTestClient.bytes(NbdTestClient.IHAVEOPT, 8, 0),
             NbdTestClient.bytes(NbdTestClient.IHAVEOPT, 7, name.length, name),
             NbdTestClient.bytes(0x25609513, (short) 0, (short) READ, 1L, 0L, 4096),
-            NbdTestClient.bytes(0x25609513, (short) 0, (short) WRITE, 2L, 0L, 64, payload));
+            NbdTestClient.bytes(0x25609513, (short) 0, (short) WRITE, 2L, 0L, 64, ones())));
+  }
+
+  @Test
+  void survivesAPeerWithExtendedHeadersThatIsLostAfterEveryByte() throws IOException {
+    byte[] name = NbdTestClient.infoData("disk");
+    byte[] contexts = NbdTestClient.metaData("disk", "base:allocation");
+    byte[] filter = NbdTestClient.bytes(4096L, 1);
+    assertSurvivesLossAfterEveryByte(
+        NbdTestClient.bytes(
+            NbdTestClient.bytes(3),
+            NbdTestClient.bytes(NbdTestClient.IHAVEOPT, 11, 0),
+            NbdTestClient.bytes(NbdTestClient.IHAVEOPT, 10, contexts.length, contexts),
+            NbdTestClient.bytes(NbdTestClient.IHAVEOPT, 7, name.length, name),
+            NbdTestClient.bytes(0x21e41c71, (short) 0, (short) READ, 1L, 0L, 4096L),
+            NbdTestClient.bytes(0x21e41c71, (short) 0x20, (short) STATUS, 2L, 0L, 12L, filter),
+            NbdTestClient.bytes(0x21e41c71, (short) 0x20, (short) WRITE, 3L, 0L, 64L, ones())));
+  }
+
+  private static byte[] ones() {
+    byte[] payload = new byte[64];
+    Arrays.fill(payload, (byte) 1);
+    return payload;
+  }
+
+  /**
+   * @param talk ends with a WRITE, whose last byte never comes
+   */
+  private void assertSurvivesLossAfterEveryByte(byte[] talk) throws IOException {
     try (NbdTestServer server = serve(NbdLimits.DEFAULT)) {
       for (int end = 0; end < talk.length; end++) {
         try (NbdTestClient client = server.connect()) {
@@ -79,6 +106,10 @@ class NbdHostileTest {
       assertAllReleased(server);
       assertThat(disk.content()).isEqualTo(new byte[SIZE]);
       assertServes(server);
+      try (NbdTestClient whole = server.connect()) {
+        whole.send(talk); // means what it is meant to
+        Waiting.until("it is written", () -> disk.content()[63] == 1);
+      }
     }
   }
 

@@ -29,6 +29,7 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
   private final NbdServer server;
   private volatile List<MetaContext> contexts = List.of();
   private volatile Optional<NbdThrottle> throttle = Optional.empty();
+  private volatile Optional<Errno> refusal = Optional.empty();
 
   NbdTestServer(NbdLimits limits) throws IOException {
     this(limits, NbdTls.NONE);
@@ -104,6 +105,11 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
     throttle = Optional.of(one);
   }
 
+  /** What taking an export into use fails with from now on. */
+  void refuse(Errno cause) {
+    refusal = Optional.of(cause);
+  }
+
   void withdraw(String name) {
     devices.remove(name);
   }
@@ -152,6 +158,9 @@ final class NbdTestServer implements AutoCloseable, ExportTable {
     BlockDevice device = devices.get(name);
     if (device == null) {
       throw new BlkSnapException(Errno.ENOENT, "no export " + name);
+    }
+    if (refusal.isPresent()) {
+      throw new BlkSnapException(refusal.get(), name + " cannot be opened now");
     }
     opened.incrementAndGet();
     return new Session() {
