@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.nbd.NbdTestClient.Reply;
 import blksnap.testing.Bytes;
 import blksnap.testing.MemoryDevice;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -16,7 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Every request, in every form, at every edge of the export. */
 @Timeout(120)
 class NbdMatrixTest {
-  private static final int SIZE = 256 << 10;
+  private static final int SIZE = 128 << 10;
+  private static final int BLOCK_BYTES = MemoryDevice.BLOCK_BYTES;
   private static final int READ = 0;
   private static final int WRITE = 1;
   private static final int FLUSH = 3;
@@ -24,10 +26,16 @@ class NbdMatrixTest {
   private static final int CACHE = 5;
   private static final int ZEROES = 6;
   private static final int STATUS = 7;
-  private static final int[] TYPES = {READ, WRITE, TRIM, CACHE, ZEROES, STATUS};
+  private static final int[] TYPES = {READ, WRITE, FLUSH, TRIM, CACHE, ZEROES, STATUS};
+  private static final int FUA = 1;
+  private static final int NO_HOLE = 2;
+  private static final int DF = 4;
+  private static final int REQ_ONE = 8;
+  private static final int FAST_ZERO = 16;
   private static final int EPERM = 1;
   private static final int EINVAL = 22;
   private static final int ENOSPC = 28;
+  private static final int ENOTSUP = 95;
 
   /** Offset and length, both unsigned. */
   private static final long[][] RANGES = {
@@ -92,12 +100,32 @@ class NbdMatrixTest {
     };
   }
 
+  /** The flags that a request may have, alone and together. */
+  private static int[] flags(int type, Form form) {
+    return switch (type) {
+      case READ -> form == Form.SIMPLE ? new int[] {0, FUA} : new int[] {0, DF, DF | FUA};
+      case ZEROES -> new int[] {0, FUA, NO_HOLE, FAST_ZERO, FAST_ZERO | FUA, NO_HOLE | FAST_ZERO};
+      case STATUS -> new int[] {0, REQ_ONE, REQ_ONE | FUA};
+      default -> new int[] {0, FUA};
+    };
+  }
+
+  private static int expected(
+      int type, int flags, Form form, boolean readOnly, long offset, long length) {
+    int error = expected(type, form, readOnly, offset, length);
+    boolean slow = (flags & (NO_HOLE | FAST_ZERO)) == (NO_HOLE | FAST_ZERO); // in the test's device
+    return error == 0 && type == ZEROES && slow ? ENOTSUP : error;
+  }
+
   private static int expected(int type, Form form, boolean readOnly, long offset, long length) {
     boolean changes = type == WRITE || type == TRIM || type == ZEROES;
     boolean inside =
         Long.compareUnsigned(offset, SIZE) <= 0 && Long.compareUnsigned(length, SIZE - offset) <= 0;
     if (type == WRITE && form == Form.EXTENDED && length == 0) {
       return EINVAL;
+    }
+    if (type == FLUSH) {
+      return offset == 0 && length == 0 ? 0 : EINVAL;
     }
     if (changes && readOnly) {
       return EPERM;
@@ -109,9 +137,10 @@ class NbdMatrixTest {
   }
 
   /** Takes all of an answer and judges what it carries; returns the error. */
-  private int answer(NbdTestClient client, Form form, int type, long offset, long length)
+  private int answer(NbdTestClient client, Form form, int type, int flags, long offset, long length)
       throws IOException {
-    long data = 0;
+    var data = new ByteArrayOutputStream();
+    int chunks = 0;
     while (true) {
       Reply reply = client.reply(type == READ ? (int) length : 0);
       assertThat(reply.cookie()).isEqualTo(offset ^ type);
@@ -127,15 +156,32 @@ class NbdMatrixTest {
                 case EXTENDED -> true;
               });
       ByteBuffer payload = reply.buffer();
-      if (type == READ && reply.error() == 0) {
-        data += !chunk || reply.type() == 0 ? payload.remaining() : payload.remaining() - 8;
+      if (type == READ && reply.error() == 0 && payload.hasRemaining()) {
+        if (chunk) {
+          assertThat(reply.type()).isEqualTo(1); // data, as there are no holes
+          assertThat(payload.getLong()).isEqualTo(offset + data.size());
+          chunks++;
+        }
+        data.write(payload.array(), payload.position(), payload.remaining());
       }
       if (type == STATUS && reply.error() == 0) {
         assertThat(reply.type()).isEqualTo(form == Form.EXTENDED ? 6 : 5);
+        assertThat(payload.getInt()).isEqualTo(1); // the only context
+        if (form == Form.EXTENDED) {
+          assertThat(payload.getInt()).isEqualTo(1);
+          assertThat(payload.getLong()).isEqualTo(length);
+          assertThat(payload.getLong()).isZero();
+        } else {
+          assertThat(payload.getInt()).isEqualTo((int) length);
+          assertThat(payload.getInt()).isZero();
+        }
+        assertThat(payload.hasRemaining()).isFalse();
       }
       if (reply.done()) {
         if (type == READ && reply.error() == 0) {
-          assertThat(data).isEqualTo(length);
+          assertThat(data.toByteArray())
+              .isEqualTo(Arrays.copyOfRange(content, (int) offset, (int) (offset + length)));
+          assertThat((flags & DF) != 0 && chunks > 1).as("more than one chunk").isFalse();
         }
         return reply.error();
       }
@@ -148,16 +194,12 @@ class NbdMatrixTest {
     for (boolean readOnly : new boolean[] {false, true}) {
       try (NbdTestClient client = connect(form, readOnly ? "frozen" : "disk")) {
         for (int type : TYPES) {
-          for (long[] range : RANGES) {
-            disk.set(0, content); // no holes: every READ is data
-            if (type == WRITE && range[1] > SIZE + 1) {
-              continue; // more payload than a matrix needs; NbdTransmissionTest and others have it
+          for (int flags : flags(type, form)) {
+            for (long[] range : RANGES) {
+              if (type != WRITE || range[1] <= SIZE + 1) { // longer: NbdTransmissionTest and others
+                answersOne(client, form, readOnly, type, flags, range[0], range[1]);
+              }
             }
-            byte[] payload = type == WRITE ? new byte[(int) range[1]] : new byte[0];
-            client.request(0, type, range[0] ^ type, range[0], (int) range[1], payload);
-            assertThat(answer(client, form, type, range[0], range[1]))
-                .as("%s type %d of %d+%d, read-only %s", form, type, range[0], range[1], readOnly)
-                .isEqualTo(expected(type, form, readOnly, range[0], range[1]));
           }
           assertThat(client.errorOf(0, FLUSH, 0, 0)).as("the stream goes on").isZero();
         }
@@ -165,18 +207,52 @@ class NbdMatrixTest {
     }
   }
 
+  private void answersOne(
+      NbdTestClient client,
+      Form form,
+      boolean readOnly,
+      int type,
+      int flags,
+      long offset,
+      long length)
+      throws IOException {
+    disk.set(0, content); // no holes: every READ is data
+    int flushes = disk.flushes();
+    byte[] payload = type == WRITE ? Bytes.pattern(9, 0, (int) length) : new byte[0];
+    client.request(flags, type, offset ^ type, offset, (int) length, payload);
+    String story =
+        "%s type %d, flags %x, of %d+%d, read-only %s"
+            .formatted(form, type, flags, offset, length, readOnly);
+    int error = answer(client, form, type, flags, offset, length);
+    assertThat(error).as(story).isEqualTo(expected(type, flags, form, readOnly, offset, length));
+    byte[] after = content.clone();
+    boolean changes = error == 0 && (type == WRITE || type == TRIM || type == ZEROES);
+    if (changes && type == TRIM) { // of whole blocks, in the test's device
+      int first = (int) (offset + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+      int end = (int) (offset + length) / BLOCK_BYTES * BLOCK_BYTES;
+      Arrays.fill(after, Math.min(first, end), end, (byte) 0);
+    } else if (changes) {
+      byte[] now = type == WRITE ? payload : new byte[(int) length];
+      System.arraycopy(now, 0, after, (int) offset, now.length);
+    }
+    assertThat(Arrays.equals(disk.content(), after)).as(story).isTrue();
+    if (!readOnly) {
+      boolean durable = error == 0 && type == FLUSH || changes && (flags & FUA) != 0;
+      assertThat(disk.flushes() - flushes).as(story).isEqualTo(durable ? 1 : 0);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void takesNoFlagThatTheRequestDoesNotKnow(Form form) throws IOException {
-    int fua = 1;
     int[] known = {
-      form == Form.SIMPLE ? fua : fua | 4, // READ: DF
-      form == Form.EXTENDED ? fua | 0x20 : fua, // WRITE: PAYLOAD_LEN
-      fua, // FLUSH
-      fua, // TRIM
-      fua, // CACHE
-      fua | 2 | 16, // WRITE_ZEROES: NO_HOLE, FAST_ZERO
-      form == Form.EXTENDED ? fua | 8 | 0x20 : fua | 8 // BLOCK_STATUS: REQ_ONE, PAYLOAD_LEN
+      form == Form.SIMPLE ? FUA : FUA | DF, // READ
+      form == Form.EXTENDED ? FUA | 0x20 : FUA, // WRITE: PAYLOAD_LEN
+      FUA, // FLUSH
+      FUA, // TRIM
+      FUA, // CACHE
+      FUA | NO_HOLE | FAST_ZERO, // WRITE_ZEROES
+      form == Form.EXTENDED ? FUA | REQ_ONE | 0x20 : FUA | REQ_ONE // BLOCK_STATUS: PAYLOAD_LEN
     };
     int[] types = {READ, WRITE, FLUSH, TRIM, CACHE, ZEROES, STATUS};
     disk.set(0, content);
@@ -195,7 +271,7 @@ class NbdMatrixTest {
         }
       }
       assertThat(disk.content()).isEqualTo(content);
-      assertThat(client.errorOf(fua, FLUSH, 0, 0)).isZero();
+      assertThat(client.errorOf(FUA, FLUSH, 0, 0)).isZero();
     }
   }
 
