@@ -242,6 +242,24 @@ class NbdMatrixTest {
     }
   }
 
+  /** Decision 0017: who may write may not cut off what others may yet want. */
+  @ParameterizedTest
+  @EnumSource
+  void letsNobodyChangeTheSize(Form form) throws IOException {
+    try (NbdTestClient asking = server.connect().greet()) {
+      ByteBuffer info = asking.option(6, NbdTestClient.infoData("disk")).getFirst().buffer();
+      assertThat(info.getShort(10) & 0x200).as("SEND_RESIZE").isZero();
+    }
+    try (NbdTestClient client = connect(form, "disk")) {
+      for (long size : new long[] {0, 512, SIZE, 2 * SIZE, -1}) {
+        client.request(0, 8, 5, size, 0);
+        assertThat(client.error()).as("to %d", size).isEqualTo(EINVAL);
+      }
+      assertThat(client.errorOf(0, CACHE, 0, SIZE)).isZero();
+      assertThat(client.errorOf(0, CACHE, SIZE, 1)).isEqualTo(EINVAL);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void takesNoFlagThatTheRequestDoesNotKnow(Form form) throws IOException {
