@@ -15,7 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -155,6 +157,69 @@ class NbdConcurrencyTest {
         cookies.add(client.reply(512).cookie());
       }
       assertThat(cookies).doesNotHaveDuplicates();
+    }
+  }
+
+  /**
+   * The device serves one request at a time, in the order in which they come. A connection has no
+   * more than sixteen there, however many it has sent: so many can be served before the modest one.
+   */
+  @Test
+  void servesAModestClientBesideAGreedyOne() throws Exception {
+    long modestAt = 8192;
+    var permits = new Semaphore(0, true);
+    var come = new AtomicInteger();
+    var modestCome = new AtomicInteger();
+    var served = new AtomicInteger();
+    var modestServed = new AtomicInteger();
+    server.with(
+        "slow",
+        new HookedDevice(
+            disk,
+            (call, offset, length) -> {
+              (offset == modestAt ? modestCome : come).incrementAndGet();
+              permits.acquireUninterruptibly();
+              (offset == modestAt ? modestServed : served).incrementAndGet();
+            }));
+    var over = new AtomicBoolean();
+    try (NbdTestClient greedy = server.connect().simple("slow");
+        NbdTestClient modest = server.connect().simple("slow");
+        var pool = Executors.newSingleThreadExecutor()) {
+      for (int i = 0; i < 64; i++) {
+        greedy.request(0, READ, i, 0, 512);
+      }
+      Future<Boolean> asking =
+          pool.submit(() -> {
+            while (!over.get()) { // 64 are in flight again with every answer
+              assertThat(greedy.reply(512).error()).isZero();
+              greedy.request(0, READ, 1, 0, 512);
+            }
+            return true;
+          });
+      try {
+        for (int round = 1; round <= 10; round++) {
+          int number = round;
+          Waiting.until("the greedy one has its share", () -> permits.getQueueLength() >= 16);
+          modest.request(0, READ, number, modestAt, 512);
+          Waiting.until(
+              "all that have come stand in line",
+              () ->
+                  modestCome.get() == number
+                      && permits.getQueueLength() == come.get() - served.get() + 1);
+          int before = served.get();
+          while (modestServed.get() < number) {
+            int all = served.get() + modestServed.get();
+            permits.release();
+            Waiting.until("one is served", () -> served.get() + modestServed.get() > all);
+          }
+          assertThat(modest.reply(512).cookie()).isEqualTo(number);
+          assertThat(served.get() - before).as("round %d", number).isLessThanOrEqualTo(16);
+        }
+      } finally {
+        over.set(true);
+        permits.release(1 << 20);
+      }
+      assertThat(asking.get()).isTrue();
     }
   }
 
