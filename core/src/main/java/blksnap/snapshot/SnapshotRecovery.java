@@ -111,10 +111,11 @@ final class SnapshotRecovery {
         finish(f).ifPresent(standing::add);
       }
     }
+    Set<CbtSnapshot> doubtful = frozenBeforeAPowerLoss(found);
     for (Found f : found) {
       if (!f.isLeaving()) {
         if (powerLost(f.record)) {
-          markWritten(f);
+          markWritten(f, doubtful);
         }
         standing.add(f.snapshot);
         context.log().info("snapshot " + f.snapshot.name() + ": found again, " + f.record.phase());
@@ -408,15 +409,34 @@ final class SnapshotRecovery {
     return !record.bootId().equals(Machine.of(context.directory()).bootId());
   }
 
+  /** Maps that may have lost marks; a kill takes none, and what it leaves must stay exact. */
+  private Set<CbtSnapshot> frozenBeforeAPowerLoss(List<Found> found) throws IOException {
+    Set<CbtSnapshot> doubtful = new HashSet<>();
+    for (Found f : found) {
+      if (powerLost(f.record)) {
+        for (SnapshotPart part : f.parts) {
+          if (part instanceof SnapshotPart.Taken taken) {
+            doubtful.add(taken.frozen());
+          }
+        }
+      }
+    }
+    return doubtful;
+  }
+
   /** What was written to images is as durable as its mapping; its marks in frozen maps are not. */
-  private void markWritten(Found found) throws IOException {
+  private void markWritten(Found found, Set<CbtSnapshot> doubtful) throws IOException {
     for (SnapshotPart part : found.parts) {
       if (part instanceof SnapshotPart.Taken taken) {
         TrackedDevice device = context.trackers().find(part.device()).device();
         List<Long> blocks = new ArrayList<>();
         taken.area().forEachWritten(blocks::add);
         for (long block : blocks) {
-          device.markFrozen(taken.frozen(), block << Location.BLOCK_SHIFT, Location.BLOCK_BYTES);
+          device.markFrozen(
+              taken.frozen(),
+              doubtful::contains,
+              block << Location.BLOCK_SHIFT,
+              Location.BLOCK_BYTES);
         }
       }
     }

@@ -21,6 +21,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
@@ -439,16 +440,20 @@ public final class TrackedDevice implements BlockDevice {
    */
   public void markImage(CbtSnapshot frozen, long offset, long length) throws IOException {
     markChanged(offset, length);
-    markFrozen(frozen, offset, length);
+    markFrozen(frozen, _ -> true, offset, length);
   }
 
-  /** Of {@link #markImage} what concerns frozen maps, whose marks a power loss may have taken. */
-  public void markFrozen(CbtSnapshot frozen, long offset, long length) throws IOException {
+  /**
+   * Of {@link #markImage} what concerns frozen maps, for those whose marks a power loss may have
+   * taken.
+   */
+  public void markFrozen(CbtSnapshot frozen, Predicate<CbtSnapshot> which, long offset, long length)
+      throws IOException {
     boolean reached = false;
     for (CbtSnapshot map : frozenMaps) {
       reached |= map == frozen;
       long inside = Math.min(length, map.geometry().capacityBytes() - offset);
-      if (reached && inside > 0) {
+      if (reached && inside > 0 && which.test(map)) {
         map.markIfOpen(offset, inside);
       }
     }

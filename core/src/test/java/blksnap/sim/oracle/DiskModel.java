@@ -75,6 +75,9 @@ public final class DiskModel {
   /** When the region of each block was last in use though nobody touched the block. */
   private final long[] opened;
 
+  /** Writes to images, which count as changes of the device, and of images taken since. */
+  private final List<ImageWrite> imageWrites = new ArrayList<>();
+
   private int activeTakes;
 
   /**
@@ -93,6 +96,9 @@ public final class DiskModel {
   private final long[] doubted;
 
   private long lastCut = -1;
+
+  /** A write to the image of a take that began at {@code taken}. */
+  private record ImageWrite(int first, int count, long taken, Version done) {}
 
   public DiskModel(String name, int sectors, int capacity, Clock clock) {
     this.name = name;
@@ -132,6 +138,52 @@ public final class DiskModel {
 
   boolean touchedSince(int block, long time) {
     return touched[block] >= time || doubted[block] >= time;
+  }
+
+  /**
+   * When each block was last touched; what is under way may mark its blocks at any moment. A block
+   * that only counts as changed since a power cut is among them.
+   */
+  long[] touches() {
+    long[] touches = new long[touched.length];
+    for (int block = 0; block < touches.length; block++) {
+      touches[block] = Math.max(touched[block], doubted[block]);
+      for (int i = block * BLOCK_SECTORS;
+          i < Math.min(capacity, (block + 1) * BLOCK_SECTORS);
+          i++) {
+        if (versions.get(i).stream().anyMatch(Version::isUnderWay)) {
+          touches[block] = clock.now();
+        }
+      }
+    }
+    return touches;
+  }
+
+  /** A write to an image begins; its value is of no account. */
+  Version beginImageWrite(TakeModel take, int first, int count) {
+    var done = new Version(0, clock.now());
+    imageWrites.add(new ImageWrite(first, count, take.start, done));
+    touch(first, count);
+    return done;
+  }
+
+  /** It was answered. */
+  void endImageWrite(Version done, int first, int count) {
+    done.end = clock.now();
+    touch(first, count);
+  }
+
+  /**
+   * Whether, after {@code time}, an image was written there whose take may be earlier than one that
+   * was answered at {@code answered}.
+   */
+  boolean imageTouchedSince(int block, long time, long answered) {
+    return imageWrites.stream()
+        .anyMatch(write ->
+            write.taken <= answered
+                && write.done.end >= time
+                && write.first / BLOCK_SECTORS <= block
+                && block <= (write.first + write.count - 1) / BLOCK_SECTORS);
   }
 
   /** A write begins. */
@@ -456,6 +508,9 @@ public final class DiskModel {
     requests = 0;
     busy = false;
     away = false;
+    for (ImageWrite write : imageWrites) {
+      write.done.end = Math.min(write.done.end, now);
+    }
     for (List<Version> list : versions) {
       for (Version version : list) {
         if (version.isUnderWay()) {

@@ -45,7 +45,8 @@ final class MapReader {
             scene.mayFail(model, e);
             continue;
           }
-          until.changedBetween(from, ranges, "map of " + model.name + " on " + from.disk.name);
+          String what = "map of " + model.name + " on " + from.disk.name;
+          until.changedBetween(from, ranges, scene.faults.injected() == 0, what);
         }
       }
     }

@@ -319,6 +319,7 @@ public final class SimRun {
       }
     }
     if (cut) {
+      scene.takes.forEach(take -> take.wasCut = true);
       scene.snapshots.values().forEach(snapshot -> snapshot.forgotten |= isForgotten(snapshot));
       scene.machine.cut();
     } else {

@@ -19,6 +19,10 @@ public final class TakeModel {
 
   private final Version[] base;
   private @Nullable List<List<Version>> candidates;
+
+  /** When it was answered, or its engine gone. */
+  private long answered;
+
   private boolean[] known = new boolean[0];
   private long[] value = new long[0];
 
@@ -26,6 +30,12 @@ public final class TakeModel {
   private long after;
 
   private long before;
+
+  /** Which blocks were last touched when, when it was answered. */
+  private long[] touched = new long[0];
+
+  /** Whether the power failed since: blocks of regions then in use may be reported as well. */
+  boolean wasCut;
 
   /** Where later changes are found; null until the take was answered. */
   @Nullable UUID generation;
@@ -47,8 +57,10 @@ public final class TakeModel {
   public void end(Clock clock) {
     after = start;
     before = clock.tick();
+    answered = before;
     List<List<Version>> all = disk.takeEnds(base);
     candidates = all;
+    touched = disk.touches();
     known = new boolean[disk.capacity];
     value = new long[disk.capacity];
     for (int i = 0; i < disk.capacity; i++) {
@@ -149,8 +161,12 @@ public final class TakeModel {
     }
   }
 
-  /** Nothing that changed between that take and this one may be missing. */
-  void changedBetween(TakeModel from, List<ByteRange> reported, String what) {
+  /**
+   * Nothing that changed between that take and this one may be missing, and nothing else be there.
+   *
+   * @param exact whether what nobody touched may not be reported
+   */
+  void changedBetween(TakeModel from, List<ByteRange> reported, boolean exact, String what) {
     boolean[] marked = marked(reported, sectors);
     for (int i = 0; i < sectors; i++) {
       boolean changed = i >= from.sectors || differs(i, from);
@@ -162,6 +178,19 @@ public final class TakeModel {
                 + " changed between take "
                 + from.number
                 + " and this one, and is not reported");
+      }
+    }
+    for (int block = 0; exact && !wasCut && block < marked.length; block++) {
+      if (marked[block]
+          && touched[block] < from.start
+          && !disk.imageTouchedSince(block, from.start, answered)) {
+        throw new Violation(
+            what
+                + " block "
+                + block
+                + " is reported between take "
+                + from.number
+                + " and this one, and nobody touched it");
       }
     }
   }

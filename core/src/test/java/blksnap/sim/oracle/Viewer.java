@@ -54,7 +54,7 @@ final class Viewer {
     long value = zeroes ? 0 : scene.nextStamp();
     boolean small = model.small;
     image.begin(first, count, value);
-    image.take.disk.touch(first, count);
+    Version done = image.take.disk.beginImageWrite(image.take, first, count);
     scene.tell(
         "write " + model.name + "@" + part.device() + " " + first + "+" + count + " = " + value);
     try {
@@ -71,7 +71,7 @@ final class Viewer {
       }
       image.failed(first, count);
     }
-    image.take.disk.touch(first, count);
+    image.take.disk.endImageWrite(done, first, count);
   }
 
   /** Reads a part of an image, and compares. */
