@@ -66,6 +66,7 @@ final class TrackerStore {
           log.warning(entry + " is no device of ours and is left alone");
           continue;
         }
+        removeUnfinished(name);
         try {
           record(name).ifPresent(record -> records.put(name, record));
         } catch (BlkSnapException e) {
@@ -74,6 +75,16 @@ final class TrackerStore {
       }
     }
     return records;
+  }
+
+  /** A kill may have left half a record, which only the next change of it would replace. */
+  private void removeUnfinished(String name) {
+    Path unfinished = directory.resolve(name).resolve("device" + StateFile.UNFINISHED);
+    try {
+      Files.deleteIfExists(unfinished);
+    } catch (IOException e) {
+      log.debug("tracker: " + unfinished + " cannot be removed: " + e.getMessage());
+    }
   }
 
   Optional<DeviceRecord> record(String name) throws IOException {

@@ -146,6 +146,17 @@ class TrackerTableTest {
   }
 
   @Test
+  void halfARecordThatAKillLeftOfADeviceIsRemovedThoughTheDeviceIsDetached() throws IOException {
+    table.detach("vm1");
+    Path unfinished = Files.writeString(state().resolve("vm1/device.new"), "half");
+    table.close();
+    table = table();
+    table.start();
+    assertThat(unfinished).doesNotExist();
+    assertThat(table.lookup("vm1")).isEmpty();
+  }
+
+  @Test
   void contentThatChangedWithoutATraceInTheTimesIsNoticed() throws IOException {
     write(0);
     table.detach("vm1");
