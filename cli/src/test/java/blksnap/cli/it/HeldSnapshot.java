@@ -26,6 +26,7 @@ final class HeldSnapshot {
   long takeAnswered = Stamps.NEVER;
 
   private final Map<StampedDisk, long[]> images = new HashMap<>();
+  private final Map<StampedDisk, long[]> touched = new HashMap<>();
   private final Map<StampedDisk, Map<Integer, Long>> written = new HashMap<>();
   private final Map<StampedDisk, Map<Integer, Long>> unanswered = new HashMap<>();
 
@@ -86,6 +87,11 @@ final class HeldSnapshot {
     return writtenTo(disk).containsKey(block) || unansweredOf(disk).containsKey(block);
   }
 
+  /** Whether a write that its frozen map may report was under way after this time. */
+  boolean mayHaveChangedSince(StampedDisk disk, int block, long time) {
+    return known(touched.get(disk))[block] > time || disk.imageMayHaveChangedSince(block, time);
+  }
+
   /**
    * The images, one for each disk, show one moment of all disks when they are read first, and the
    * same from then on, but for what was written to them.
@@ -103,6 +109,7 @@ final class HeldSnapshot {
       }
       moment.check();
       images.putAll(now);
+      disks.forEach(disk -> touched.put(disk, disk.touchedBySentBefore(takeAnswered)));
     }
   }
 

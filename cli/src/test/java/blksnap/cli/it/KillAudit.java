@@ -151,6 +151,41 @@ final class KillAudit {
     }
   }
 
+  /**
+   * The map between two snapshots, frozen with the later one, holds every block in which they
+   * differ, and none that nobody touched in between.
+   */
+  void frozenMap(HeldSnapshot from, HeldSnapshot until, StampedDisk disk, String which) {
+    String[] question = {
+      "cbt", "map", disk.name(), "--since", from.name, "--until", until.name, "-o", "plain"
+    };
+    CommandRun run = lab.command(question);
+    if (run.code() != 0) {
+      assertThat(run.err()).as(which).contains("is of generation");
+      assertThat(known(numbers.get(disk)).index).as(which).isPositive();
+      return;
+    }
+    boolean[] changed = Lab.changed(run.out(), (long) disk.blocks() * Stamps.BLOCK);
+    long[] before = from.shown(disk);
+    long[] after = until.shown(disk);
+    for (int block = 0; block < changed.length; block++) {
+      boolean must =
+          before[block] != after[block]
+              && !from.wasWritten(disk, block)
+              && !until.wasWritten(disk, block);
+      if (must && !changed[block]) {
+        throw new AssertionError(
+            "block %d of %s changed from %s to %s and is missed, %s"
+                .formatted(block, disk.name(), from.name, until.name, which));
+      }
+      if (changed[block] && !until.mayHaveChangedSince(disk, block, from.takeSent)) {
+        throw new AssertionError(
+            "block %d of %s did not change from %s to %s and is reported, %s"
+                .formatted(block, disk.name(), from.name, until.name, which));
+      }
+    }
+  }
+
   /** What is filled is what the images hold. */
   void storage(List<HeldSnapshot> held, String which) throws IOException {
     long stored = 0;

@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -361,9 +362,26 @@ final class KillHarness implements Closeable {
         }
       }
     }
+    for (StampedDisk disk : disks) {
+      verifyFrozenMaps(disk, which);
+    }
     audit.files(held, which);
     audit.storage(held, which);
     disks.forEach(StampedDisk::forgetHistory);
+  }
+
+  /** Of each snapshot since the one before, where it is certain which one that is. */
+  private void verifyFrozenMaps(StampedDisk disk, String which) {
+    List<HeldSnapshot> taken =
+        held.stream()
+            .filter(snapshot -> snapshot.taken && snapshot.disks.contains(disk))
+            .sorted(Comparator.comparingLong(snapshot -> snapshot.takeSent))
+            .toList();
+    for (int i = 1; i < taken.size(); i++) {
+      if (taken.get(i - 1).takeAnswered < taken.get(i).takeSent) {
+        audit.frozenMap(taken.get(i - 1), taken.get(i), disk, which);
+      }
+    }
   }
 
   private long[] stamps(String export, String which) throws IOException {

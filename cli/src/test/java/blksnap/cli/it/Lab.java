@@ -246,9 +246,13 @@ final class Lab implements Closeable {
   boolean[] changed(String device, long sizeBytes, String... options) {
     var words = new ArrayList<>(List.of("cbt", "map", device, "-o", "plain"));
     words.addAll(List.of(options));
+    return changed(ok(words.toArray(String[]::new)), sizeBytes);
+  }
+
+  /** The same of what {@code cbt map} printed in its plain form. */
+  static boolean[] changed(String map, long sizeBytes) {
     boolean[] changed = new boolean[Math.toIntExact(sizeBytes / BLOCK)];
-    ok(words.toArray(String[]::new))
-        .lines()
+    map.lines()
         .forEach(line -> {
           String[] range = line.split("\t", -1);
           long offset = Long.parseLong(range[0]);

@@ -2,6 +2,7 @@ package blksnap.cli.it;
 
 import blksnap.testing.Stamps;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,17 @@ final class StampedDisk {
   /** When the last write was sent that was certainly made, likewise. */
   private final long[] certain;
 
+  /** When a write of the block to an image was last under way. */
+  private final long[] imageTouched;
+
+  /** As {@link #touched} was when the daemon was killed before. */
+  private final long[] touchedEarlier;
+
+  /** When the write was sent that was under way at the last kill and did not come to be. */
+  private final long[] dropped;
+
+  private long killed;
+
   /**
    * @param number of the device, from 1
    */
@@ -35,6 +47,9 @@ final class StampedDisk {
     this.sequence = new long[blocks];
     this.touched = new long[blocks];
     this.certain = new long[blocks];
+    this.imageTouched = new long[blocks];
+    this.touchedEarlier = new long[blocks];
+    this.dropped = new long[blocks];
   }
 
   String name() {
@@ -81,11 +96,14 @@ final class StampedDisk {
   /** A block of an image was sent, and may have been marked as changed. */
   void imageSent(int block, long now) {
     touched[block] = Math.max(touched[block], now);
+    imageTouched[block] = Math.max(imageTouched[block], now);
   }
 
   /** It was answered. */
   void imageAnswered(int block, long sent) {
-    touched[block] = Math.max(touched[block], System.nanoTime());
+    long now = System.nanoTime();
+    touched[block] = Math.max(touched[block], now);
+    imageTouched[block] = Math.max(imageTouched[block], now);
     certain[block] = Math.max(certain[block], sent);
   }
 
@@ -94,6 +112,9 @@ final class StampedDisk {
    * last, or a later write that was under way.
    */
   void settle(long[] shown, long killed, String which) {
+    this.killed = killed;
+    System.arraycopy(touched, 0, touchedEarlier, 0, touched.length);
+    Arrays.fill(dropped, Stamps.NEVER);
     for (int block = 0; block < shown.length; block++) {
       List<Stamps.Write> writes = stamps.of(block);
       Stamps.@Nullable Write last = writes.isEmpty() ? null : writes.getLast();
@@ -102,7 +123,7 @@ final class StampedDisk {
         if (shown[block] == last.stamp()) {
           stamps.answered(block, killed); // it came to be
         } else {
-          stamps.dropLatest(block);
+          dropped[block] = stamps.dropLatest(block).sent();
         }
       }
       last = writes.isEmpty() ? null : writes.getLast();
@@ -117,6 +138,30 @@ final class StampedDisk {
         certain[block] = Math.max(certain[block], last.sent());
       }
     }
+  }
+
+  /**
+   * When each block was last touched by a write to the device that was sent before this time, or
+   * earlier. Known between {@link #settle} and {@link #forgetHistory}.
+   */
+  long[] touchedBySentBefore(long time) {
+    long[] last = touchedEarlier.clone();
+    for (int block = 0; block < last.length; block++) {
+      for (Stamps.Write write : stamps.of(block)) {
+        if (write.sent() <= time) {
+          last[block] = Math.max(last[block], write.answered());
+        }
+      }
+      if (dropped[block] <= time) {
+        last[block] = Math.max(last[block], killed);
+      }
+    }
+    return last;
+  }
+
+  /** Whether a write of the block to an image may have been under way after this time. */
+  boolean imageMayHaveChangedSince(int block, long time) {
+    return imageTouched[block] > time;
   }
 
   /** Every image was read, so only the latest write of each block counts from now on. */
