@@ -163,7 +163,20 @@ class SimMutantsTest {
         new Edit(
             "cbt/CbtMap.java",
             "publish(new State(now.sequence + 1, UUID.randomUUID(), 1, 0, FLAG_CLEAR));",
-            "publish(new State(now.sequence + 1, now.generation, 1, 0, FLAG_CLEAR));"));
+            "publish(new State(now.sequence + 1, now.generation, 1, 0, FLAG_CLEAR));")),
+    FLUSH_DROPPED(new Edit("tracker/TrackedDevice.java", "      sync(original::flush);\n", "")),
+    MAP_CLEARED_BEFORE_IT_IS_FROZEN(
+        new Edit(
+            "cbt/CbtMap.java",
+            "    frozen.map().copyFrom(live);\n    State now = state;\n",
+            "    State now = state;\n"
+                + "    if (now.active == MAX_NUMBER) {\n"
+                + "      live.clear();\n"
+                + "    }\n"
+                + "    frozen.map().copyFrom(live);\n")),
+    MAP_NOT_CLEARED_FOR_A_NEW_GENERATION(new Edit("cbt/CbtMap.java", "    live.clear();\n", "")),
+    MAPS_MARKED_AGAIN_THAT_LOST_NO_MARKS(
+        new Edit("snapshot/SnapshotRecovery.java", "doubtful::contains,", "_ -> true,"));
 
     private final List<Edit> edits;
 
