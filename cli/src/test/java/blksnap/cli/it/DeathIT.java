@@ -5,6 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.error.Fatal;
 import java.io.File;
 import java.io.IOException;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassTransform;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.CodeElement;
+import java.lang.classfile.CodeTransform;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.MethodTypeDesc;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -22,6 +30,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * An engine that cannot go on ends at once, and the next load finds everything; one that can go on
@@ -127,6 +137,53 @@ final class DeathIT {
 
   /** The classes of core without one: as after files were exchanged below a running program. */
   private String classpathWithout(String name) throws Exception {
+    return classpathWith(copy -> Files.delete(copy.resolve(name)));
+  }
+
+  /** The classes of core, of which one has a method that fails once there is such a file. */
+  private String classpathFailing(String name, String method, Path trigger) throws Exception {
+    return classpathWith(copy -> {
+      Path file = copy.resolve(name);
+      ClassFile format = ClassFile.of();
+      Files.write(
+          file,
+          format.transformClass(
+              format.parse(file),
+              ClassTransform.transformingMethodBodies(
+                  changed -> changed.methodName().equalsString(method), new FailingOnce(trigger))));
+    });
+  }
+
+  /** Puts {@code if (new File(trigger).exists()) throw null} before the body of a method. */
+  private record FailingOnce(Path trigger) implements CodeTransform {
+    private static final ClassDesc FILE = ClassDesc.of("java.io.File");
+
+    @Override
+    public void atStart(CodeBuilder builder) {
+      builder
+          .new_(FILE)
+          .dup()
+          .ldc(trigger.toString())
+          .invokespecial(
+              FILE,
+              ConstantDescs.INIT_NAME,
+              MethodTypeDesc.of(ConstantDescs.CD_void, ConstantDescs.CD_String))
+          .invokevirtual(FILE, "exists", MethodTypeDesc.of(ConstantDescs.CD_boolean))
+          .ifThen(then -> then.aconst_null().athrow());
+    }
+
+    @Override
+    public void accept(CodeBuilder builder, CodeElement element) {
+      builder.with(element);
+    }
+  }
+
+  /** Changes the classes of core in a directory. */
+  private interface Change {
+    void make(Path classes) throws IOException;
+  }
+
+  private String classpathWith(Change change) throws Exception {
     Path core = Path.of(Fatal.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     Path copy = Files.createDirectory(lab.path("classes"));
     if (Files.isDirectory(core)) {
@@ -135,7 +192,7 @@ final class DeathIT {
       Path jar = Path.of(System.getProperty("java.home"), "bin", "jar");
       lab.program(jar.toString(), "--extract", "--file=" + core, "--dir=" + copy);
     }
-    Files.delete(copy.resolve(name));
+    change.make(copy);
     return copy + File.pathSeparator + classpath().replace(core.toString(), copy.toString());
   }
 
@@ -162,6 +219,26 @@ final class DeathIT {
     assertThat(lab.ok("dmesg")).contains("halted by itself", "halted.reported");
     lab.kill();
     assertAllIsBack("was killed or died");
+  }
+
+  /** Threads that work by themselves: no client would notice that one of them is gone. */
+  @ParameterizedTest
+  @CsvSource({
+    "blksnap-checkpoint, blksnap/tracker/TrackerTable.class, lookAtSizes",
+    "blksnap-storage, blksnap/snapshot/SnapshotTable.class, lookAtStorages"
+  })
+  void endsAtOnceWhenAThreadOfItsOwnDiesAndIsBackAfterALoad(
+      String thread, String file, String method) throws Exception {
+    Path trigger = lab.path("trigger");
+    try (Background engine = lab.foreground(classpathFailing(file, method, trigger))) {
+      lab.awaitServing();
+      fill();
+      Files.createFile(trigger);
+      assertThat(engine.await()).as(engine.output()).isEqualTo(HALTED);
+      assertThat(engine.output()).contains("thread " + thread + ": java.lang.NullPointerException");
+    }
+    assertThat(lab.state().resolve("halted")).content().contains("  at blksnap.", method);
+    assertAllIsBack("halted by itself");
   }
 
   @Test
