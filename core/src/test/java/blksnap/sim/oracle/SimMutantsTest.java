@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -15,6 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * found within the seeds of the normal run. A fault whose place in the source is not found any more
  * fails, so that none of them is lost when the code changes.
  */
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
 class SimMutantsTest {
   static final long RUNS = 2_000;
 

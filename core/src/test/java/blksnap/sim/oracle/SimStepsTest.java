@@ -6,15 +6,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The simulation with threads that give way before every statement, not only around calls to the
  * machine: kills and other threads come between any two stores to a mapped file or a field.
  */
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 class SimStepsTest {
   private static final List<String> PACKAGES =
       List.of("cbt", "device", "diffarea", "diffio", "diffstorage", "snapshot", "tracker");

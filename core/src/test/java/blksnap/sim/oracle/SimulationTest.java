@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Engines that are killed, lose power and meet failing disks, on a simulated machine, against a
  * model of what they promise. Always the same seeds, from {@code -Dseed} on, as many as {@code
  * -Dblksnap.sim.runs} says; with {@code -Dblksnap.sim.minutes} other ones for that long.
  */
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 class SimulationTest {
   private static final int MOST_TRIES = 4;
   private static final long RUNS = 2_000;
