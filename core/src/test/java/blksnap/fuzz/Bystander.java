@@ -35,8 +35,7 @@ final class Bystander implements Closeable {
   /** Begins, on a device of at least 256 KiB that nobody else writes to. */
   Bystander(Path socket, String device) throws IOException {
     client = NbdTestClient.connect(socket).simple(device);
-    thread = new Thread(this::run, "bystander");
-    thread.start();
+    thread = Thread.ofPlatform().daemon().name("bystander").start(this::run);
   }
 
   private void run() {
@@ -95,11 +94,12 @@ final class Bystander implements Closeable {
     return "bystander: %d rounds, slowest %.1f ms".formatted(rounds.get(), slowestNanos / 1e6);
   }
 
+  /** Waits for the end of its round, unless it is held up. */
   @Override
   public void close() throws IOException {
     over = true;
     try {
-      thread.join();
+      thread.join(TimeUnit.NANOSECONDS.toMillis(HELD_UP_NANOS));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
