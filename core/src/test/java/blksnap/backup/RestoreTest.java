@@ -3,11 +3,15 @@ package blksnap.backup;
 import static blksnap.testing.Refusals.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import blksnap.error.BlkSnapException;
 import blksnap.error.Errno;
 import blksnap.nbdclient.NbdClient;
 import blksnap.qcow2.Compression;
 import blksnap.state.StateFile;
 import blksnap.testing.Bytes;
+import blksnap.testing.Commands;
+import blksnap.testing.LoopDevice;
+import blksnap.testing.LoopFileSystem;
 import blksnap.testing.MemoryDevice;
 import blksnap.testing.Seeds;
 import java.io.IOException;
@@ -16,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -83,6 +88,40 @@ class RestoreTest {
     assertThat(file).hasSize(17 * MIB);
     restore(world, "", true, true, () -> false).to(file);
     assertThat(file).hasSize(16 * MIB);
+  }
+
+  @Test
+  void aMountedDeviceOrALargerOneIsNotWrittenTo() throws IOException {
+    LoopFileSystem.require();
+    BackupWorld world = twoPoints(16 * MIB);
+    try (LoopFileSystem mounted = LoopFileSystem.mount(directory.resolve("mounted"), 16)) {
+      Path device = mounted.device();
+      for (boolean inPlace : new boolean[] {false, true}) {
+        BlkSnapException refusal =
+            refused(Errno.EBUSY, () -> restore(world, "", inPlace, false, () -> false).to(device));
+        assertThat(refusal.sentence()).contains(device.toString());
+      }
+    }
+    Commands.run("e2fsck", "-fn", directory.resolve("mounted.disk").toString());
+
+    Path larger = repeated(world, 17 * MIB);
+    try (LoopDevice device = LoopDevice.attach(larger, 512)) {
+      refused(
+          Errno.EFBIG,
+          () -> restore(world, "", false, false, () -> false).to(device.path()),
+          device.path().toString(),
+          "17825792");
+      assertThat(Files.mismatch(larger, repeated(world, 17 * MIB))).isEqualTo(-1);
+      restore(world, "", false, true, () -> false).to(device.path());
+    }
+    Path cut = Files.write(world.newFile(), Arrays.copyOf(Files.readAllBytes(larger), 16 * MIB));
+    assertThat(world.model(world.points().find("").name()).mismatch(cut)).isEqualTo(-1);
+    byte[] rest = Arrays.copyOfRange(Files.readAllBytes(larger), 16 * MIB, 17 * MIB);
+    assertThat(rest).isEqualTo(Bytes.repeated('x', MIB));
+  }
+
+  private static Path repeated(BackupWorld world, int bytes) throws IOException {
+    return Files.write(world.newFile(), Bytes.repeated('x', bytes));
   }
 
   /** A disk with something in each quarter of a GiB. */
