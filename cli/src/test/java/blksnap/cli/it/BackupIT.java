@@ -6,6 +6,9 @@ import blksnap.testing.Bytes;
 import blksnap.testing.LoopDevice;
 import blksnap.testing.LoopFileSystem;
 import blksnap.testing.Seeds;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -147,13 +150,14 @@ final class BackupIT {
     int blocks = 1024;
     List<Integer> log = new ArrayList<>();
     var over = new AtomicBoolean();
-    Thread writer = Thread.ofPlatform().name("writer").start(() -> stamp(blocks, log, over));
+    Thread writer =
+        Thread.ofPlatform().name("writer").start(() -> stamp(List.of("vm1"), blocks, log, over));
     try {
       for (int i = 0; i < 3; i++) {
         String point = backUp();
         Path restored = lab.path("moment");
         lab.ok("restore", to() + "/vm1/" + point, "--to", restored.toString());
-        requireOneMoment(ByteBuffer.wrap(Files.readAllBytes(restored)), blocks, log);
+        requireOneMoment(List.of(ByteBuffer.wrap(Files.readAllBytes(restored))), blocks, log);
         Files.delete(restored);
       }
     } finally {
@@ -162,10 +166,64 @@ final class BackupIT {
     }
   }
 
-  /** Writes blocks one after the other, each with its number in the order of writes. */
-  private void stamp(int blocks, List<Integer> log, AtomicBoolean over) {
+  @Test
+  void devicesThatAreWrittenToInTurnAreBackedUpAtOneMoment() throws Exception {
+    attach();
+    lab.ok("attach", lab.disk("data.img", 8 * MIB).toString(), "--name", "data");
+    int blocks = 1024; // of both
+    List<String> devices = List.of("vm1", "data");
+    List<Integer> log = new ArrayList<>();
+    var over = new AtomicBoolean();
+    Thread writer =
+        Thread.ofPlatform().name("writer").start(() -> stamp(devices, blocks, log, over));
+    List<String> runs = new ArrayList<>();
+    try {
+      for (int i = 0; i < 3; i++) {
+        String json = backUpBoth();
+        JsonObject made = JsonParser.parseString(json.lines().toList().getLast()).getAsJsonObject();
+        runs.add(made.get("run").getAsString());
+        List<ByteBuffer> restored = new ArrayList<>();
+        for (String device : devices) {
+          Path file = lab.path("moment-" + device);
+          lab.ok("restore", to() + "/" + device, "--to", file.toString());
+          restored.add(ByteBuffer.wrap(Files.readAllBytes(file)));
+          Files.delete(file);
+        }
+        requireOneMoment(restored, blocks, log);
+      }
+    } finally {
+      over.set(true);
+      writer.join();
+    }
+    JsonObject list =
+        JsonParser.parseString(lab.ok("backups", to(), "-o", "json")).getAsJsonObject();
+    Map<String, List<String>> found = new HashMap<>();
+    for (JsonElement point : list.getAsJsonArray("points")) {
+      found
+          .computeIfAbsent(
+              point.getAsJsonObject().get("device").getAsString(), _ -> new ArrayList<>())
+          .add(point.getAsJsonObject().get("run").getAsString());
+    }
+    assertThat(found).isEqualTo(Map.of("vm1", runs, "data", runs));
+    assertThat(runs).doesNotHaveDuplicates();
+  }
+
+  private String backUpBoth() {
+    return lab.ok(
+        "backup", "vm1", "data", "--to", to(), "--storage", directory.toString(), "-o", "json");
+  }
+
+  /**
+   * Writes blocks one after the other, each with its number in the order of writes; of several
+   * devices each has a block in turn.
+   */
+  private void stamp(List<String> devices, int blocks, List<Integer> log, AtomicBoolean over) {
     Random random = seed.random();
-    try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
+    List<NbdSession> sessions = new ArrayList<>();
+    try {
+      for (String device : devices) {
+        sessions.add(NbdSession.open(lab.nbdSocket(), device));
+      }
       while (!over.get()) {
         int block = random.nextInt(blocks);
         int number;
@@ -174,7 +232,11 @@ final class BackupIT {
           number = log.size();
         }
         byte[] content = ByteBuffer.allocate(Lab.BLOCK).putInt(0x5741_4d50).putInt(number).array();
-        session.write((long) block * Lab.BLOCK, content);
+        int device = block % devices.size();
+        sessions.get(device).write((long) (block / devices.size()) * Lab.BLOCK, content);
+      }
+      for (NbdSession session : sessions) {
+        session.close();
       }
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
@@ -182,12 +244,14 @@ final class BackupIT {
   }
 
   /** There is a moment before which every write is there, and none after; one may be on its way. */
-  private void requireOneMoment(ByteBuffer image, int blocks, List<Integer> log) {
+  private void requireOneMoment(List<ByteBuffer> images, int blocks, List<Integer> log) {
     int latest = 0;
     int[] found = new int[blocks];
     for (int block = 0; block < blocks; block++) {
-      boolean stamped = image.getInt(block * Lab.BLOCK) == 0x5741_4d50;
-      found[block] = stamped ? image.getInt(block * Lab.BLOCK + 4) : 0;
+      ByteBuffer image = images.get(block % images.size());
+      int at = block / images.size() * Lab.BLOCK;
+      boolean stamped = image.getInt(at) == 0x5741_4d50;
+      found[block] = stamped ? image.getInt(at + 4) : 0;
       latest = Math.max(latest, found[block]);
     }
     int[] expected = new int[blocks];
