@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import blksnap.qcow2.Compression;
 import blksnap.testing.Seeds;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Chains of backups of a disk that changes at random, against what the disk was. */
 class BackupChainTest {
+  private static final int MIB = 1 << 20;
   private static final long GIB = 1L << 30;
 
   @TempDir private Path directory;
@@ -60,5 +63,33 @@ class BackupChainTest {
 
     world.backup(BackupWorld.PLAIN, true);
     world.requireAllGood(seed + " goes on");
+  }
+
+  @Test
+  void whatIsDataIsReadOnceAndNeitherHolesNorZeroesAreStored() throws IOException {
+    Random random = Seeds.ofRun().random();
+    var world = new BackupWorld(directory, GIB);
+    world.disk.put(3 * MIB, BackupWorld.random(random, MIB));
+    world.disk.zero(100 * MIB, MIB);
+    requireCounts(world, world.backup(BackupWorld.PLAIN, false), 2 * MIB, MIB, MIB);
+    requireCounts(world, world.backup(BackupWorld.PLAIN, false), 2 * MIB, 0, 0);
+
+    world.disk.zero(3 * MIB, MIB / 2);
+    world.disk.punch(3 * MIB + MIB / 2, MIB / 4);
+    Manifest zeroed = world.backup(BackupWorld.PLAIN, true);
+    requireCounts(world, zeroed, MIB / 2, MIB / 4 * 3, 0);
+    world.disk.punch(0, (int) (GIB - MIB));
+    requireCounts(world, world.backup(BackupWorld.PLAIN, true), 0, MIB / 4, 0);
+    world.requireAllGood("sparse");
+  }
+
+  /** Bytes that were read from the disk, what the manifest tells of them, and what is stored. */
+  private static void requireCounts(
+      BackupWorld world, Manifest point, long read, long changed, long stored) throws IOException {
+    assertThat(world.model(point.name()).readBytes()).isEqualTo(read);
+    assertThat(point.readBytes()).isEqualTo(read);
+    assertThat(point.changedBytes()).isEqualTo(changed);
+    assertThat(point.file().storedBytes()).isEqualTo(stored);
+    assertThat(Files.size(world.path(point.dataFile()))).isBetween(stored, stored + MIB);
   }
 }

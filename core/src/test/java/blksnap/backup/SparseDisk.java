@@ -15,6 +15,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * A large disk of which little is kept in memory, that remembers what was changed since it was last
@@ -26,6 +27,7 @@ final class SparseDisk implements BlockDevice {
 
   private final NavigableMap<Long, byte[]> blocks;
   private final TreeSet<Long> changed = new TreeSet<>();
+  private final LongAdder read = new LongAdder();
   private long sizeBytes;
 
   SparseDisk(long sizeBytes) {
@@ -144,8 +146,14 @@ final class SparseDisk implements BlockDevice {
     return true;
   }
 
+  /** Read from it so far. */
+  long readBytes() {
+    return read.sum();
+  }
+
   @Override
   public void read(long offset, ByteBuffer target) {
+    read.add(target.remaining());
     for (long at = offset; target.hasRemaining(); ) {
       int from = (int) (at % BLOCK);
       int length = Math.min(BLOCK - from, target.remaining());
