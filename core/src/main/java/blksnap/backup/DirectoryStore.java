@@ -145,8 +145,15 @@ public final class DirectoryStore implements BackupStore {
 
     void publish() throws IOException {
       opened.sync();
-      Files.move(
-          beside, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      try {
+        Files.move(
+            beside, place, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } catch (NoSuchFileException e) {
+        throw new BlkSnapException(
+            Errno.ENOENT,
+            beside + " is gone: what holds it was unmounted, moved or removed meanwhile",
+            e);
+      }
       published = true;
       Directories.syncEntry(place);
     }
