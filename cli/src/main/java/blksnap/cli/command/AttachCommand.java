@@ -6,6 +6,7 @@ import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -74,9 +75,12 @@ public final class AttachCommand implements Callable<Integer> {
     if (path.isEmpty() == upstreamDevice.isEmpty()) {
       throw new ParameterException(spec.commandLine(), "Missing required parameter: 'PATH'");
     }
-    if (upstreamDevice.isPresent() && isAttached(upstreamDevice.get())) {
-      context.out().println("Already was attached");
-      return ExitCodes.DONE;
+    if (upstreamDevice.isPresent()) {
+      Optional<CtrlReply.DeviceEntry> known = attached(upstreamDevice.get());
+      if (known.isPresent()) {
+        tellUpstream("Already was attached", new CtrlReply.Attached(known.get(), List.of()));
+        return ExitCodes.DONE;
+      }
     }
     Path wanted = path.or(() -> upstreamDevice).orElseThrow();
     String absolute = context.environment().absolute(wanted).toString();
@@ -85,8 +89,8 @@ public final class AttachCommand implements Callable<Integer> {
     try (Waiting _ = context.waiting("attaching " + wanted)) {
       reply = context.ask(request, CtrlReply.Attached.class);
     }
-    if (upstreamDevice.isPresent() && context.format() != OutputFormat.JSON) {
-      context.out().println("Attached successfully");
+    if (upstreamDevice.isPresent()) {
+      tellUpstream("Attached successfully", reply);
     } else {
       context.printer().print(reply);
     }
@@ -96,7 +100,17 @@ public final class AttachCommand implements Callable<Integer> {
     return ExitCodes.DONE;
   }
 
-  private boolean isAttached(Path device) throws IOException, InterruptedException {
-    return new DeviceArgument(context).find(device.toString()).isPresent();
+  private Optional<CtrlReply.DeviceEntry> attached(Path device)
+      throws IOException, InterruptedException {
+    return new DeviceArgument(context).find(device.toString());
+  }
+
+  /** In the words of the kernel module's tool; JSON is ours. */
+  private void tellUpstream(String words, CtrlReply.Attached reply) {
+    if (context.format() == OutputFormat.JSON) {
+      context.printer().print(reply);
+    } else {
+      context.out().println(words);
+    }
   }
 }

@@ -1,6 +1,9 @@
 package blksnap.cli.command;
 
+import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlReply;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -43,10 +46,24 @@ public final class VersionCommand implements Callable<Integer> {
       context.useJson();
     }
     if (modification || compatibility) {
-      context.out().print(modification ? MODIFICATION + System.lineSeparator() : "");
-      return ExitCodes.DONE;
+      printUpstream();
+    } else {
+      context.printer().print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
     }
-    context.printer().print(new CtrlReply.VersionInfo(ProgramVersion.TEXT));
     return ExitCodes.DONE;
+  }
+
+  private void printUpstream() {
+    if (context.format() == OutputFormat.JSON) {
+      var object = new JsonObject();
+      if (modification) {
+        object.addProperty("modification", MODIFICATION);
+      } else {
+        object.add("compatibility_flags", new JsonArray());
+      }
+      context.out().println(object);
+    } else if (modification) {
+      context.out().println(MODIFICATION);
+    }
   }
 }
