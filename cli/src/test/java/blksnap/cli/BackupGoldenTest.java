@@ -79,11 +79,14 @@ final class BackupGoldenTest {
     }
     try (var _ = TrainingEngine.load(engine)) {
       run(Golden.FORMS.getFirst(), "attach", disk.toString());
+      Path other = Files.write(directory.resolve("db10.img"), new byte[4096]);
+      run(Golden.FORMS.getFirst(), "attach", other.toString());
       printed("backup", "backup vm1 --to b --storage . --jobs 1");
       overwrite(8192, random);
       awaitAnotherSecond(); // or the next points would be called as those, with a number
-      printed("backup", "backup vm1 --to b --storage . --jobs 1");
+      printed("backup", "backup vm --to b --storage . --jobs 1");
       printed("backup", "backup vm2 --to b");
+      printed("backup", "backup db1 --to b");
     }
     printed("backups list", "backups list b");
     printed("verify", "verify b");
@@ -93,7 +96,8 @@ final class BackupGoldenTest {
     printed("restore", "restore b/vm1 --to vm1.img");
     printed("restore", "restore b/vm1 --to vm1.img");
     printed("restore", "restore b/vm1 --to vm1.img --in-place --force");
-    printed("prune", "prune b --keep-last 1 --dry-run");
+    printed("prune", "prune b --device vm --keep-last 1");
+    printed("prune", "prune b --device vm1 --keep-last 1 --dry-run");
     printed("prune", "prune b --keep-last 1");
     removed = true;
     printed("backups list", "backups b");

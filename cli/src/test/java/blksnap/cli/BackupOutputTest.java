@@ -78,7 +78,7 @@ final class BackupOutputTest {
     assertThat(run.err())
         .isEqualTo(
             """
-            blksnap: there are no backups of vm2 in %s/b (ENOENT)
+            blksnap: there are no backups of a device vm2 in %s/b (ENOENT)
             hint: did you mean 'vm1'?
             """
                 .formatted(directory));

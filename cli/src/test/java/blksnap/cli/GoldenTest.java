@@ -113,7 +113,9 @@ final class GoldenTest {
           Map.entry(
               "snapshot_waitevent",
               List.of(
-                  "snapshot_waitevent --id=monday --timeout=0", "snapshot_waitevent -i monday")),
+                  "snapshot_waitevent --id=monday --timeout=0",
+                  "snapshot_waitevent -i monday -t 0 -j",
+                  "snapshot_waitevent -i monday")),
           Map.entry("snapshot_watcher", List.of("snapshot_watcher -i monday")),
           Map.entry(
               "stretch_snapshot",
@@ -121,7 +123,11 @@ final class GoldenTest {
           Map.entry("tracker_collect", List.of("tracker_collect", "tracker_collect -j")),
           Map.entry(
               "tracker_markdirtyblock", List.of("tracker_markdirtyblock -d vm1@monday -r 0:8")),
-          Map.entry("tracker_readcbtmap", List.of("tracker_readcbtmap -d vm2 -f %DIR%/map")),
+          Map.entry(
+              "tracker_readcbtmap",
+              List.of(
+                  "tracker_readcbtmap -d vm1 -f %DIR%/map -j",
+                  "tracker_readcbtmap -d vm2 -f %DIR%/map")),
           Map.entry("tracker_remove", List.of("tracker_remove -d vm1", "tracker_remove")),
           Map.entry("version", List.of("version", "version -j", "version -m", "version -c")));
 

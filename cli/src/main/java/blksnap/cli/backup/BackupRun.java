@@ -112,13 +112,37 @@ final class BackupRun {
     }
     Path path = context.environment().absolute(Path.of(argument));
     if (Files.notExists(path)) {
-      throw new BlkSnapException(
-          Errno.ENODEV, "no device is called " + argument + ", and there is no file " + path);
+      return called(argument, path);
     }
     CtrlReply.Attached reply = devices.attach(path);
     attached.push(reply.device().name());
     warnings.addAll(reply.warnings());
     return reply.device();
+  }
+
+  /**
+   * The device whose name begins so. A number is not cut: {@code vm1} that is gone must not become
+   * backups of {@code vm10} in a place where nobody looks for them.
+   */
+  private CtrlReply.DeviceEntry called(String start, Path path)
+      throws IOException, InterruptedException {
+    String none = "no device is called " + start + ", and there is no file " + path;
+    CtrlReply.DeviceEntry found;
+    try {
+      found = new DeviceArgument(context).require(start);
+    } catch (BlkSnapException e) {
+      throw e.errno() == Errno.ENODEV
+          ? new BlkSnapException(Errno.ENODEV, none, e).withHint(e.hint())
+          : e;
+    }
+    boolean cut =
+        Character.isDigit(start.charAt(start.length() - 1))
+            && Character.isDigit(found.name().charAt(start.length()));
+    if (cut) {
+      throw new BlkSnapException(Errno.ENODEV, none)
+          .withHint("did you mean '" + found.name() + "'?");
+    }
+    return found;
   }
 
   private Made copy() throws IOException, InterruptedException {

@@ -113,7 +113,7 @@ public final class PruneCommand implements Callable<Integer> {
       if (!there.contains(device)) {
         var refusal =
             new BlkSnapException(
-                Errno.ENOENT, "there are no backups of " + device + " in " + store.name());
+                Errno.ENOENT, "there are no backups of a device " + device + " in " + place);
         throw NearMiss.hint(device, there).map(refusal::withHint).orElse(refusal);
       }
     }

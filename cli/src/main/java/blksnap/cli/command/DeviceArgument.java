@@ -1,7 +1,10 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Waiting;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
+import blksnap.error.BlkSnapException;
+import blksnap.error.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +19,7 @@ public final class DeviceArgument {
     this.context = context;
   }
 
-  /** The attached device that is meant; empty when none is. */
+  /** The attached device of this whole name or path; empty when there is none. */
   public Optional<CtrlReply.DeviceEntry> find(String argument)
       throws IOException, InterruptedException {
     List<CtrlReply.DeviceEntry> devices =
@@ -35,7 +38,25 @@ public final class DeviceArgument {
     return Optional.empty();
   }
 
-  /** Its name; the argument itself when none is meant, for the engine to refuse. */
+  /**
+   * The attached device that is meant, also by the start of its name.
+   *
+   * @throws BlkSnapException {@code ENODEV} when none is, with the nearest one; {@code EINVAL} when
+   *     several names begin so
+   */
+  public CtrlReply.DeviceEntry require(String argument) throws IOException, InterruptedException {
+    Optional<CtrlReply.DeviceEntry> known = find(argument);
+    if (known.isPresent()) {
+      return known.get();
+    }
+    // The engine knows what begins so, and what is like it.
+    var state = context.ask(new CtrlRequest.CbtInfo(argument), CtrlReply.CbtState.class);
+    return find(state.device())
+        .orElseThrow(
+            () -> new BlkSnapException(Errno.ENODEV, "there is no device '" + argument + "'"));
+  }
+
+  /** Its name; the argument itself when none is meant, for the engine to complete or refuse. */
   public String name(String argument) throws IOException, InterruptedException {
     return find(argument).map(CtrlReply.DeviceEntry::name).orElse(argument);
   }
@@ -58,7 +79,9 @@ public final class DeviceArgument {
             Optional.empty(),
             false,
             CtrlRequest.Cache.WRITEBACK);
-    return context.ask(request, CtrlReply.Attached.class);
+    try (Waiting _ = context.waiting("attaching " + path)) {
+      return context.ask(request, CtrlReply.Attached.class);
+    }
   }
 
   private static boolean isSame(Path one, Path other) {

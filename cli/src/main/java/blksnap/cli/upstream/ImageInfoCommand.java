@@ -61,7 +61,7 @@ public final class ImageInfoCommand implements Callable<Integer> {
           spec.commandLine(), "--field '" + field.get() + "' is neither image nor error_code");
     }
     var devices = new Devices(context);
-    String name = devices.argument().name(device.device());
+    String name = devices.argument().require(device.device()).name();
     CtrlReply.SnapshotEntry snapshot = devices.requireTaken(name);
     Optional<Errno> errno = Devices.part(snapshot, name).flatMap(CtrlReply.SnapshotDevice::errno);
     String image =
@@ -74,9 +74,12 @@ public final class ImageInfoCommand implements Callable<Integer> {
     object.addProperty(ERROR, errno.map(Errno::number).orElse(0));
     object.addProperty(IMAGE, image);
     if (field.isPresent()) {
-      context.out().println(object.get(field.get()).getAsString());
-    } else if (json.wanted(context)) {
+      object.remove(field.get().equals(ERROR) ? IMAGE : ERROR);
+    }
+    if (json.wanted(context)) {
       context.out().println(object);
+    } else if (field.isPresent()) {
+      context.out().println(object.get(field.get()).getAsString());
     } else {
       KeyLines.print(context.out(), object);
     }

@@ -53,7 +53,7 @@ public final class ReadCbtMapCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     var devices = new Devices(context);
-    String name = devices.argument().name(device.device());
+    String name = devices.argument().require(device.device()).name();
     Optional<CtrlReply.SnapshotEntry> snapshot =
         needsTaken ? Optional.of(devices.requireTaken(name)) : devices.latestTaken(name);
     Path target = context.environment().absolute(file);
