@@ -87,6 +87,12 @@ final class RequestsTest {
         .isEqualTo(
             new CtrlRequest.SnapshotAppendStorage(
                 "m", "/here/f", List.of(new SectorRange(8, 16), new SectorRange(100, 1))));
+    assertThat(asked("snapshot_appendstorage -i m -d /dev/sdb -r 8:16 100:1 -r 200:3"))
+        .isEqualTo(
+            new CtrlRequest.SnapshotAppendStorage(
+                "m",
+                "/dev/sdb",
+                List.of(new SectorRange(8, 16), new SectorRange(100, 1), new SectorRange(200, 3))));
     assertThat(asked("snapshot take m")).isEqualTo(new CtrlRequest.SnapshotTake("m"));
     assertThat(asked("snapshot info m")).isEqualTo(new CtrlRequest.SnapshotInfo("m"));
     assertThat(asked("snapshot images m")).isEqualTo(new CtrlRequest.SnapshotImages("m"));
