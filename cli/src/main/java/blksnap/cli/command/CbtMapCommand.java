@@ -1,6 +1,9 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Progress;
+import blksnap.cli.output.OutputFormat;
 import blksnap.cli.output.OutputPrinter;
+import blksnap.ctrl.CtrlProgress;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
@@ -80,16 +83,26 @@ public final class CbtMapCommand implements Callable<Integer> {
   private int printRanges() throws IOException, InterruptedException {
     // Asked before anything is printed, so that a refusal leaves no half of an answer.
     CtrlReply.CbtRanges page = page(0);
-    try (OutputPrinter.RangeStream stream = context.printer().ranges()) {
+    try (Progress progress = progress();
+        OutputPrinter.RangeStream stream = context.printer().ranges()) {
       var merger = new RangeMerger(stream);
       page.ranges().forEach(merger::add);
       while (page.next().isPresent() && !context.outputIsGone()) {
-        page = page(page.next().getAsLong());
+        long next = page.next().getAsLong();
+        progress.accept(new CtrlProgress("reading the map, bytes", next, OptionalLong.empty()));
+        page = page(next);
         page.ranges().forEach(merger::add);
       }
       merger.finish();
     }
     return ExitCodes.DONE;
+  }
+
+  /** Where the ranges are read while they are printed, they tell enough themselves. */
+  private Progress progress() {
+    return context.format() != OutputFormat.JSON && context.environment().terminalOut()
+        ? Progress.SILENT
+        : context.progress();
   }
 
   private CtrlReply.CbtRanges page(long fromOffset) throws IOException, InterruptedException {

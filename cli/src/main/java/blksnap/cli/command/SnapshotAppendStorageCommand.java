@@ -1,5 +1,6 @@
 package blksnap.cli.command;
 
+import blksnap.cli.live.Waiting;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.sector.SectorRange;
 import java.io.IOException;
@@ -45,6 +46,8 @@ public final class SnapshotAppendStorageCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     String absolute = context.environment().absolute(path).toString();
-    return context.show(new CtrlRequest.SnapshotAppendStorage(snapshot, absolute, ranges));
+    try (Waiting _ = context.waiting("appending " + path)) {
+      return context.show(new CtrlRequest.SnapshotAppendStorage(snapshot, absolute, ranges));
+    }
   }
 }

@@ -4,6 +4,7 @@ import blksnap.cli.command.CommandContext;
 import blksnap.cli.command.ExitCodes;
 import blksnap.cli.command.Labels;
 import blksnap.cli.command.SectorRangeConverter;
+import blksnap.cli.live.Waiting;
 import blksnap.cli.output.OutputFormat;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
@@ -80,7 +81,10 @@ public final class AppendStorageCommand implements Callable<Integer> {
     Path path = context.environment().absolute(file.or(() -> device).orElseThrow());
     List<SectorRange> used = file.isPresent() ? List.of(whole(path)) : ranges;
     var request = new CtrlRequest.SnapshotAppendStorage(snapshot.id(), path.toString(), used);
-    var done = context.ask(request, CtrlReply.Done.class);
+    CtrlReply.Done done;
+    try (Waiting _ = context.waiting("appending " + path)) {
+      done = context.ask(request, CtrlReply.Done.class);
+    }
     if (context.format() == OutputFormat.JSON) {
       context.printer().print(done);
     } else if (file.isPresent()) {

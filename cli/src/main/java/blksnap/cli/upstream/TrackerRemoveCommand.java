@@ -1,6 +1,7 @@
 package blksnap.cli.upstream;
 
 import blksnap.cli.command.CommandContext;
+import blksnap.cli.live.Waiting;
 import blksnap.ctrl.CtrlRequest;
 import java.io.IOException;
 import java.util.concurrent.Callable;
@@ -25,6 +26,8 @@ public final class TrackerRemoveCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     String name = new Devices(context).argument().name(device.device());
-    return context.show(new CtrlRequest.Detach(name));
+    try (Waiting _ = context.waiting("detaching " + name)) {
+      return context.show(new CtrlRequest.Detach(name));
+    }
   }
 }
