@@ -241,6 +241,48 @@ final class DeathIT {
     assertAllIsBack("halted by itself");
   }
 
+  /** As a fault in native code would end it; nobody needs its memory on the disk. */
+  private static final String WITHOUT_CORE = "ulimit -c 0 && exec \"$0\" \"$@\"";
+
+  @Test
+  void pointsToTheFileThatACrashOfTheVirtualMachineLeft() throws Exception {
+    String[] load = {"sh", "-c", WITHOUT_CORE, Lab.launcher(), "load"};
+    try (Background loading = lab.start(lab.variables(), load)) {
+      loading.awaitSuccess();
+    }
+    fill();
+    crash(lab.daemon());
+    assertAllIsBack("the engine before this one crashed; " + report() + " says where");
+    assertThat(report()).content().contains("SIGSEGV");
+  }
+
+  @Test
+  void pointsToTheFileThatACrashInTheForegroundLeft() throws Exception {
+    String[] load = {"sh", "-c", WITHOUT_CORE, Lab.launcher(), "load", "--foreground"};
+    try (Background _ = lab.start(lab.variables(), load)) {
+      lab.awaitServing();
+      crash(lab.daemon());
+    }
+    try (Background loading = lab.launch()) {
+      assertThat(loading.awaitSuccess())
+          .isEqualTo(
+              "blksnap: warning: the engine before this one crashed; "
+                  + report()
+                  + " says where\n");
+    }
+    lab.unload();
+  }
+
+  private Path report() {
+    return lab.state().resolve("crashed.reported");
+  }
+
+  private void crash(ProcessHandle engine) throws Exception {
+    lab.program("kill", "-SEGV", Long.toString(engine.pid()));
+    Lab.until("it has crashed", () -> !engine.isAlive());
+    assertThat(lab.state().resolve("crashed")).content().contains("SIGSEGV");
+  }
+
   @Test
   void servesOnWhenItsLogHasNoRoom() throws Exception {
     String shell = "exec \"$0\" load --foreground 2>/dev/full";
