@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.testing.Commands;
 import blksnap.testing.Seeds;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -15,12 +16,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -119,32 +122,43 @@ final class UpstreamIT {
   void storageIsStretchedUpToItsLimitAndThenTheImageIsLostButNotTheDisk() throws Exception {
     try (var lab = new Lab(directory)) {
       lab.load("diff_storage_minimum=32768"); // 16 MiB
-      Path disk = lab.disk("vm1.img", 96 * MIB);
-      byte[] old = Files.readAllBytes(disk);
+      Path disk = lab.sparse("vm1.img", 112L * MIB);
       lab.ok("attach", "-d", disk.toString());
-      String id = lab.ok("snapshot_create", "--device=vm1");
-      String start = directory + "/stretch-";
-      String[] command = {
-        Lab.launcher(), "stretch_snapshot", "--id=" + id, "--path=" + start, "--limit=48"
-      };
-      try (Background stretch = lab.start(lab.variables(), command)) {
-        Lab.until("storage was given", () -> capacity(lab, id) == 16L * MIB);
-        lab.ok("snapshot_take", "-i", id);
-        byte[] now = old.clone();
-        try (NbdSession session = NbdSession.open(lab.nbdSocket(), "vm1")) {
-          overwrite(session, now, 0, 13);
+      try (NbdMount original = formatted(lab, "vm1");
+          Mounted files = Mounted.mount(original.device(), lab.path("files"))) {
+        Path some = files.at().resolve("some");
+        Path most = files.at().resolve("most");
+        write(some, 13 * MIB);
+        write(most, 60 * MIB);
+        fill(files.at(), "before");
+        String id = lab.ok("snapshot_create", "--device=vm1");
+        String start = directory + "/stretch-";
+        String[] command = {
+          Lab.launcher(), "stretch_snapshot", "--id=" + id, "--path=" + start, "--limit=48"
+        };
+        byte[] now;
+        try (Background stretch = lab.start(lab.variables(), command)) {
+          Lab.until("storage was given", () -> capacity(lab, id) == 16L * MIB);
+          lab.ok("snapshot_take", "-i", id);
+          overwrite(some, 13 * MIB);
           Lab.until("storage was stretched", () -> capacity(lab, id) == 32L * MIB);
-          assertThat(lab.content("vm1@" + id)).isEqualTo(old);
-          overwrite(session, now, 13, 96);
+          String uri = lab.ok("snapshot_info", "-d", "vm1", "-f", "image");
+          try (NbdMount image = NbdMount.attachUri(lab, uri, lab.path("fuse-image"), false);
+              Mounted mounted = Mounted.mount(image.device(), lab.path("image"))) {
+            verify(mounted.at(), "before");
+          }
+          now = overwrite(most, 60 * MIB);
+          assertThat(stretch.await()).isZero();
+          assertThat(stretch.output()).contains("are given", "corrupt: no space left");
         }
-        assertThat(stretch.await()).isZero();
-        assertThat(stretch.output()).contains("are given", "corrupt: no space left");
         assertThat(lab.ok("snapshot_info", "-d", "vm1", "-f", "error_code")).isEqualTo("28");
         assertThat(Files.exists(Path.of(start + "diff_storage#2"))).isTrue();
         assertThat(Files.exists(Path.of(start + "diff_storage#3"))).isFalse();
-        assertThat(lab.content("vm1")).isEqualTo(now);
+        dropCaches();
+        verify(files.at(), "before");
+        assertThat(Files.readAllBytes(most)).isEqualTo(now);
+        lab.ok("snapshot_destroy", "-i", id);
       }
-      lab.ok("snapshot_destroy", "-i", id);
       lab.detachWhenUnused("vm1");
       lab.unload();
     }
@@ -154,14 +168,74 @@ final class UpstreamIT {
     return lab.number("/sys/fs/blksnap/" + id + "/storage/capacity");
   }
 
-  private void overwrite(NbdSession session, byte[] content, int fromMib, int toMib)
-      throws IOException {
-    for (int at = fromMib * MIB; at < toMib * MIB; at += MIB) {
-      byte[] data = new byte[MIB];
-      random.nextBytes(data);
-      session.write(at, data);
-      System.arraycopy(data, 0, content, at, MIB);
+  /** Other bytes where a file has its own, down to the device. */
+  private byte[] overwrite(Path file, int bytes) throws IOException {
+    byte[] content = new byte[bytes];
+    random.nextBytes(content);
+    Files.write(file, content, StandardOpenOption.WRITE);
+    Commands.run("sync", "--file-system", file.toString());
+    return content;
+  }
+
+  @Test
+  void everyNameThatPrintsSpeaksJson() throws Exception {
+    try (var lab = new Lab(directory)) {
+      lab.load();
+      Path disk = lab.disk("vm1.img", MIB);
+      Path other = lab.disk("data.img", MIB);
+      for (String when : List.of("first", "already attached")) {
+        assertThat(members(lab, "attach", "-d", disk.toString(), "-o", "json"))
+            .as(when)
+            .containsExactly("device", "warnings");
+      }
+      assertThat(members(lab, "version", "-j")).containsExactly("version");
+      String id = lab.ok("snapshot_create", "-d", other.toString());
+      assertThat(lab.ok("snapshot_add", "--device=vm", "--id", id)).isEmpty();
+      String[] watcher = {Lab.launcher(), "snapshot_watcher", "--id=" + id};
+      try (Background watching = lab.start(lab.variables(), watcher)) {
+        Lab.until("it has seen the event", () -> watching.output().contains("requested_nr_sect"));
+        assertThat(members(lab, "snapshot_waitevent", "-i", id, "-t", "0", "-j"))
+            .containsExactly("result");
+        Path storage = lab.sparse("storage", 16L * MIB);
+        List<String> append =
+            List.of("snapshot_appendstorage", "-i", id, "-d", storage.toString(), "-r");
+        lab.ok(
+            Stream.concat(append.stream(), Stream.of("0:8192", "16384:8192"))
+                .toArray(String[]::new));
+        assertThat(capacity(lab, id)).isEqualTo(8L * MIB);
+        lab.ok("snapshot_take", "-i", id);
+        assertThat(members(lab, "snapshot_collect", "-j")).containsExactly("snapshots");
+        assertThat(images(lab, id)).containsOnlyKeys("vm1", "data");
+        assertThat(members(lab, "snapshot_info", "-d", "vm", "-j"))
+            .containsExactly("error_code", "image");
+        assertThat(members(lab, "snapshot_info", "-d", "vm1", "-f", "image", "-j"))
+            .containsExactly("image");
+        assertThat(members(lab, "tracker_collect", "-j")).containsExactly("trackers");
+        assertThat(members(lab, "cbtinfo", "-d", "vm1", "-j"))
+            .contains("block_size", "generation_id");
+        String map = lab.path("map").toString();
+        assertThat(members(lab, "readcbtmap", "-d", "vm", "-f", map, "-j"))
+            .containsExactly("blocks");
+        assertThat(members(lab, "tracker_readcbtmap", "-d", "vm", "-f", map, "-j"))
+            .containsExactly("blocks");
+        for (String command : List.of("snapshot_info", "readcbtmap", "tracker_readcbtmap")) {
+          assertThat(lab.command(command, "-d", "vm2", "-f", "image").err())
+              .contains("there is no device 'vm2' (ENODEV)", "did you mean 'vm1'?");
+        }
+        lab.ok("snapshot_destroy", "-i", id);
+        assertThat(watching.awaitSuccess())
+            .startsWith("Start snapshot watcher.\nevent=low_free_space requested_nr_sect=")
+            .endsWith("Snapshot watcher finished\n");
+      }
+      lab.ok("tracker_remove", "-d", "vm1");
+      lab.ok("detach", "-d", other.toString());
+      lab.unload();
     }
+  }
+
+  /** The names of what a command tells as JSON. */
+  private static Set<String> members(Lab lab, String... words) {
+    return JsonParser.parseString(lab.ok(words)).getAsJsonObject().keySet();
   }
 
   @Test
