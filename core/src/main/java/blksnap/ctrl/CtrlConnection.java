@@ -259,7 +259,7 @@ final class CtrlConnection {
   }
 
   private void begin(CtrlRequest request) throws BlkSnapException {
-    boolean waits = waits(request);
+    boolean waits = request.onlyWaits();
     lock.lock();
     try {
       if (stopping || (waits && hungUp)) {
@@ -284,40 +284,6 @@ final class CtrlConnection {
     } finally {
       lock.unlock();
     }
-  }
-
-  /** Whether the request does nothing but wait, so that it may be interrupted without harm. */
-  private static boolean waits(CtrlRequest request) {
-    return switch (request) {
-      case CtrlRequest.SnapshotWait(_, long timeoutMillis) -> timeoutMillis > 0;
-      case CtrlRequest.Dmesg(_, long waitMillis) -> waitMillis > 0;
-      case CtrlRequest.Version _,
-          CtrlRequest.ModInfo _,
-          CtrlRequest.Unload _,
-          CtrlRequest.ParamList _,
-          CtrlRequest.ParamGet _,
-          CtrlRequest.ParamSet _,
-          CtrlRequest.Attach _,
-          CtrlRequest.Detach _,
-          CtrlRequest.Resize _,
-          CtrlRequest.Devices _,
-          CtrlRequest.CbtInfo _,
-          CtrlRequest.CbtMap _,
-          CtrlRequest.CbtRaw _,
-          CtrlRequest.CbtMark _,
-          CtrlRequest.SnapshotCreate _,
-          CtrlRequest.SnapshotAdd _,
-          CtrlRequest.SnapshotAppendStorage _,
-          CtrlRequest.SnapshotTake _,
-          CtrlRequest.SnapshotList _,
-          CtrlRequest.SnapshotInfo _,
-          CtrlRequest.SnapshotImages _,
-          CtrlRequest.SnapshotDestroy _,
-          CtrlRequest.Status _,
-          CtrlRequest.Cat _,
-          CtrlRequest.Echo _ ->
-          false;
-    };
   }
 
   private BlkSnapException interrupted() {

@@ -16,6 +16,40 @@ public sealed interface CtrlRequest {
 
   int MAX_MAP_PAGE_BYTES = 256 << 10;
 
+  /** Whether it does nothing but wait, so that whoever does it may be interrupted without harm. */
+  default boolean onlyWaits() {
+    return switch (this) {
+      case SnapshotWait(_, long timeoutMillis) -> timeoutMillis > 0;
+      case Dmesg(_, long waitMillis) -> waitMillis > 0;
+      case Version _,
+          ModInfo _,
+          Unload _,
+          ParamList _,
+          ParamGet _,
+          ParamSet _,
+          Attach _,
+          Detach _,
+          Resize _,
+          Devices _,
+          CbtInfo _,
+          CbtMap _,
+          CbtRaw _,
+          CbtMark _,
+          SnapshotCreate _,
+          SnapshotAdd _,
+          SnapshotAppendStorage _,
+          SnapshotTake _,
+          SnapshotList _,
+          SnapshotInfo _,
+          SnapshotImages _,
+          SnapshotDestroy _,
+          Status _,
+          Cat _,
+          Echo _ ->
+          false;
+    };
+  }
+
   record Version() implements CtrlRequest {}
 
   record ModInfo() implements CtrlRequest {}

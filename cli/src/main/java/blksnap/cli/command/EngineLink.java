@@ -26,7 +26,7 @@ public interface EngineLink extends Closeable {
   }
 
   /**
-   * Shows from now on what is asked and answered.
+   * Shows what is asked and answered, of whoever calls {@link #engine} from now on.
    *
    * @param trace sees requests behind {@code "--> "} and answers behind {@code "<-- "}; empty: no
    *     longer
