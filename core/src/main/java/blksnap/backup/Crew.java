@@ -249,7 +249,8 @@ final class Crew<P extends Crew.Part> {
     }
   }
 
-  private boolean hasFailed() {
+  /** Whether what is not done yet will not be; from any thread. */
+  boolean hasFailed() {
     lock.lock();
     try {
       return failure != null;

@@ -181,6 +181,7 @@ public final class DeviceBackup implements Closeable {
               () -> hire(image.export, files.putter(), counts, throttle),
               files::finishBelow,
               load.cancelled());
+      throttle.endWith(crew::hasFailed);
       crew.run(
           "blksnap-backup",
           load.jobs(),

@@ -195,6 +195,7 @@ public final class Prune {
               () -> new Merger(merged, sink.putter(), stored, throttle),
               sink::finishBelow,
               load.cancelled());
+      throttle.endWith(crew::hasFailed);
       crew.run(
           "blksnap-merge",
           load.jobs(),

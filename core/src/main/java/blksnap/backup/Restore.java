@@ -282,6 +282,7 @@ public final class Restore {
               () -> new Writer(opener.open(), content, throttle),
               cluster -> below.set(Math.min(cluster << Clusters.CLUSTER_SHIFT, point.sizeBytes())),
               load.cancelled());
+      throttle.endWith(crew::hasFailed);
       crew.run(
           "blksnap-restore",
           jobs,

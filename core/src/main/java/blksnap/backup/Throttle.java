@@ -20,6 +20,9 @@ final class Throttle {
   private final BooleanSupplier cancelled;
   private final Lock lock = new ReentrantLock();
 
+  /** Whether those who are held back work for nothing. */
+  private volatile BooleanSupplier over = () -> false;
+
   /** When the next read may begin. */
   @GuardedBy("lock")
   private long nextNanos;
@@ -31,16 +34,25 @@ final class Throttle {
     this.nextNanos = nanoClock.getAsLong();
   }
 
+  /** Holds nobody back any more once this is so. */
+  void endWith(BooleanSupplier end) {
+    over = end;
+  }
+
   /** Waits until so many bytes may be read. */
   void take(long bytes) {
     if (bytesPerSecond.isEmpty()) {
       return;
     }
     long dueNanos = reserve(bytes);
-    for (long left = dueNanos - nanoClock.getAsLong(); left > 0 && !cancelled.getAsBoolean(); ) {
+    for (long left = dueNanos - nanoClock.getAsLong(); left > 0 && !isOver(); ) {
       LockSupport.parkNanos(Math.min(left, MAX_PARK_NANOS));
       left = dueNanos - nanoClock.getAsLong();
     }
+  }
+
+  private boolean isOver() {
+    return cancelled.getAsBoolean() || over.getAsBoolean();
   }
 
   /** When these bytes may be read; time that nobody used is not saved up. */

@@ -5,8 +5,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Lets a signal end a command in order: it is told to give up, and the process waits until it has
- * given everything back.
+ * Lets a signal, or in our own shell an interrupt of the thread that made it, end a command in
+ * order: it is told to give up, and the process waits until it has given everything back.
  */
 final class Cancellation implements Closeable {
   /** Longest wait for that; after it the process ends all the same. */
@@ -15,6 +15,7 @@ final class Cancellation implements Closeable {
   private final CountDownLatch asked = new CountDownLatch(1);
   private final CountDownLatch over = new CountDownLatch(1);
   private final Thread hook = new Thread(this::giveUp, "blksnap-cancel");
+  private final Thread command = Thread.currentThread();
   private volatile boolean cancelled;
 
   private Cancellation() {}
@@ -26,7 +27,7 @@ final class Cancellation implements Closeable {
   }
 
   boolean isCancelled() {
-    return cancelled;
+    return cancelled || command.isInterrupted();
   }
 
   /** Until a signal comes. */

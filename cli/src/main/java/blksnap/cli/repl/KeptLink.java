@@ -77,40 +77,8 @@ final class KeptLink implements EngineLink.Opener, Closeable {
     }
   }
 
-  private CtrlHandler asking(CtrlHandler engine) {
-    return new CtrlHandler() {
-      @Override
-      public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
-        return ask(() -> engine.handle(request));
-      }
-
-      @Override
-      public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
-          throws IOException, InterruptedException {
-        return ask(() -> engine.handle(request, watcher));
-      }
-    };
-  }
-
   private interface Asking {
     CtrlReply ask() throws IOException, InterruptedException;
-  }
-
-  /** What was interrupted may have left half an answer behind; what was cancelled has no way on. */
-  private CtrlReply ask(Asking asking) throws IOException, InterruptedException {
-    try {
-      return asking.ask();
-    } catch (BlkSnapException e) {
-      if (!embedded && e.errno() == Errno.ECANCELED) {
-        close();
-      }
-      throw e;
-    } catch (IOException | InterruptedException e) {
-      if (!embedded) {
-        close();
-      }
-      throw e;
-    }
   }
 
   @Override
@@ -124,7 +92,7 @@ final class KeptLink implements EngineLink.Opener, Closeable {
 
   /** The kept way, as one line sees it: found good at the first request, left open at the end. */
   private final class LineLink implements EngineLink {
-    private Optional<CtrlHandler> handler = Optional.empty();
+    private volatile Optional<CtrlHandler> handler = Optional.empty();
     private Optional<Consumer<String>> trace = Optional.empty();
 
     @Override
@@ -139,6 +107,46 @@ final class KeptLink implements EngineLink.Opener, Closeable {
         handler = Optional.of(asking(engine));
       }
       return handler.get();
+    }
+
+    private CtrlHandler asking(CtrlHandler engine) {
+      return new CtrlHandler() {
+        @Override
+        public CtrlReply handle(CtrlRequest request) throws IOException, InterruptedException {
+          return ask(() -> engine.handle(request));
+        }
+
+        @Override
+        public CtrlReply handle(CtrlRequest request, CtrlWatcher watcher)
+            throws IOException, InterruptedException {
+          return ask(() -> engine.handle(request, watcher));
+        }
+      };
+    }
+
+    /**
+     * What was interrupted may have left half an answer behind; what was cancelled has no way on.
+     */
+    private CtrlReply ask(Asking asking) throws IOException, InterruptedException {
+      try {
+        return asking.ask();
+      } catch (BlkSnapException e) {
+        if (e.errno() == Errno.ECANCELED) {
+          drop();
+        }
+        throw e;
+      } catch (IOException | InterruptedException e) {
+        drop();
+        throw e;
+      }
+    }
+
+    /** The line may have more to ask, to give back what it took: it gets another way for that. */
+    private void drop() throws IOException {
+      if (!embedded) {
+        handler = Optional.empty();
+        KeptLink.this.close();
+      }
     }
 
     @Override

@@ -37,22 +37,30 @@ public final class TypedShell implements Closeable {
     terminal.setSize(new Size(120, 40));
   }
 
-  /** Starts the shell on a thread of its own. */
+  /**
+   * Starts the shell on a thread of its own.
+   *
+   * @param options of the line that starts it
+   */
   public static TypedShell open(
-      Environment environment, EngineLink.Opener opener, Function<CommandContext, CommandLine> tree)
+      Environment environment,
+      EngineLink.Opener opener,
+      Function<CommandContext, CommandLine> tree,
+      String... options)
       throws IOException {
     var shell = new TypedShell(environment);
     Thread.ofPlatform()
         .daemon()
         .name("typed-shell")
-        .start(() -> shell.run(environment, opener, tree));
+        .start(() -> shell.run(environment, opener, tree, options));
     return shell;
   }
 
   private void run(
       Environment environment,
       EngineLink.Opener opener,
-      Function<CommandContext, CommandLine> tree) {
+      Function<CommandContext, CommandLine> tree,
+      String... options) {
     var outer =
         new CommandContext(
             environment,
@@ -61,6 +69,7 @@ public final class TypedShell implements Closeable {
             new PrintWriter(terminal.writer()),
             new PrintWriter(terminal.writer()),
             Defaults.ONE_SHOT);
+    tree.apply(outer).parseArgs(options);
     try (var session = new ShellSession(outer, tree, terminal.writer(), terminal.writer())) {
       session.context().drawOn(terminal);
       end.complete(new InteractiveShell(session, terminal).run());
