@@ -15,6 +15,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -123,9 +125,7 @@ final class InteractiveTest {
       assertThat(shell.awaitEnd()).isZero();
     }
     assertThat(engine.requests()).contains(new CtrlRequest.Cat("/earlier!"));
-    Path history = home.resolve(".local/state/blksnap/history");
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(history)))
-        .isEqualTo("rw-------");
+    assertThat(permissionsOfHistory()).isEqualTo("rw-------");
   }
 
   @Test
@@ -273,8 +273,8 @@ final class InteractiveTest {
     Environment environment = terminal().with("NO_COLOR", "1");
     try (var shell = open(environment, always(new FakeEngine()))) {
       shell.awaitPrompt("blksnap> ").type("de\t").awaitText("List the attached");
-      shell.type("\t\t\u0003").awaitPrompt("blksnap> ").type("cbt info \t");
-      shell.awaitText("/srv/vm1.img, 10G").type("\t\t\u0003");
+      shell.type("\t\t\u0015cbt info \t"); // Ctrl-U: Ctrl-C would overtake the tabs
+      shell.awaitText("/srv/vm1.img, 10G").type("\t\t\u0015x").awaitText("x").type("\u0003");
       shell.awaitPrompt("blksnap> ").type("cat 'x' --debug\r").awaitText("18");
       shell.awaitPrompt("blksnap> ").type("nothing\r").awaitText("unknown command");
       shell.awaitPrompt("blksnap> ").type("\u0012cat").awaitText("'x'").type("\r");
@@ -328,10 +328,48 @@ final class InteractiveTest {
       assertThat(shell.awaitEnd()).isZero();
     }
     assertThat(engine.requests()).contains(new CtrlRequest.Cat("/a\nb"));
-    assertThat(home.resolve(".local/state/blksnap/history"))
-        .content()
-        .contains("cat")
-        .doesNotContain("hidden");
+    assertThat(history()).content().contains("cat").doesNotContain("hidden");
+  }
+
+  @Test
+  void keepsNoLineWhoseCommandsMayHoldASecret() throws Exception {
+    try (var shell = open(new FakeEngine())) {
+      for (String line :
+          new String[] {
+            "--pre 'dump -pSECRET'", "--post=SECRET", "--name 'a\rb' --pre SECRET", "--pre"
+          }) {
+        shell.awaitPrompt("blksnap> ").type("snapshot take monday " + line + "\r");
+      }
+      shell.awaitPrompt("blksnap> ").type("cat /pre--post\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+    assertThat(Files.readAllLines(history()))
+        .hasSize(1)
+        .allMatch(line -> line.endsWith(":cat /pre--post"));
+  }
+
+  @Test
+  void keepsSoManyLinesInAFileThatItClosesToOthers() throws Exception {
+    Files.createDirectories(history().getParent());
+    List<String> lines = new ArrayList<>(List.of("damaged"));
+    for (int line = 0; line < 1300; line++) {
+      lines.add("1700000000000:cat /" + line);
+    }
+    Files.write(history(), lines);
+    Files.setPosixFilePermissions(history(), PosixFilePermissions.fromString("rw-r--r--"));
+    try (var shell = open(new FakeEngine())) {
+      shell.awaitPrompt("blksnap> ");
+      assertThat(permissionsOfHistory()).isEqualTo("rw-------");
+      shell.type("\u0010").awaitText("/1299").type("\u0015cat /last\r").awaitText("18");
+      shell.awaitPrompt("blksnap> ").type("\u0004");
+      assertThat(shell.awaitEnd()).isZero();
+    }
+    assertThat(permissionsOfHistory()).isEqualTo("rw-------");
+    List<String> kept = Files.readAllLines(history());
+    assertThat(kept).hasSizeBetween(1000, 1250);
+    assertThat(kept.getLast()).endsWith(":cat /last");
+    assertThat(kept.get(kept.size() - 2)).endsWith(":cat /1299");
   }
 
   @Test
@@ -342,6 +380,14 @@ final class InteractiveTest {
       shell.awaitPrompt("blksnap> ").type("\u0004");
       assertThat(shell.awaitEnd()).isZero();
     }
+  }
+
+  private Path history() {
+    return home.resolve(".local/state/blksnap/history");
+  }
+
+  private String permissionsOfHistory() throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(history()));
   }
 
   private TypedShell open(CtrlHandler engine) throws IOException {

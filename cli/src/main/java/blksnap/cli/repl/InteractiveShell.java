@@ -138,6 +138,7 @@ final class InteractiveShell {
     } else {
       reader = new PlainReader(terminal, NAME, new HashMap<>(variables));
     }
+    reader.setHistory(new LineHistory());
     reader.setParser(ShellSession.parser());
     reader.setCompleter(new LineCompleter(words));
     reader.setOpt(LineReader.Option.DISABLE_EVENT_EXPANSION); // "!" is a character like others
@@ -159,6 +160,7 @@ final class InteractiveShell {
             Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
             PosixFilePermissions.asFileAttribute(owner))
         .close();
+    Files.setPosixFilePermissions(file, owner); // it may have been there, and open to others
     return file;
   }
 }

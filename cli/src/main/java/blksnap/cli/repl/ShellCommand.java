@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
       "",
       "Tab completes, Ctrl-R searches the history, Ctrl-C cancels the line or the command, Ctrl-D "
           + "leaves.",
-      "A line that begins with a blank is not kept in the history.",
+      "A line that begins with a blank, or has --pre or --post, is not kept in the history.",
       "",
       "Examples:",
       "  blksnap shell",
