@@ -69,7 +69,7 @@ _blksnap_value() {
     'load --config') kind=file ;;
     'load --tcp') kind=other ;;
     'load --listen') kind=other ;;
-    'load --tls') kind=words reply=(OFF ON REQUIRED) ;;
+    'load --tls') kind=words reply=(off on required) ;;
     'load --tls-certificates') kind=directory ;;
     'load --tls-allow') kind=other ;;
     'prune --device') kind=device ;;

@@ -15,7 +15,8 @@ import picocli.CommandLine.TypeConversionException;
 public final class EnumWord {
   private EnumWord() {}
 
-  static List<String> words(Enum<?>[] constants) {
+  /** The words of these constants. */
+  public static List<String> words(Enum<?>[] constants) {
     return Arrays.stream(constants)
         .map(constant -> constant.name().toLowerCase(Locale.ROOT))
         .toList();

@@ -92,6 +92,7 @@ public final class LoadCommand implements Callable<Integer> {
       names = "--tls",
       paramLabel = "off|on|required",
       converter = ToTls.class,
+      completionCandidates = TlsWords.class,
       description = {
         "Whether NBD clients may speak TLS, or have to over TCP. They need a certificate of the"
             + " same",
@@ -213,6 +214,15 @@ public final class LoadCommand implements Callable<Integer> {
     files.ifPresent(path -> words.addAll(List.of("--tls-certificates", path.toString())));
     allow.forEach(one -> words.addAll(List.of("--tls-allow", one)));
     return words;
+  }
+
+  /** What completion offers. */
+  static final class TlsWords extends ArrayList<String> {
+    private static final long serialVersionUID = 1L;
+
+    TlsWords() {
+      super(EnumWord.words(NbdOptions.Tls.values()));
+    }
   }
 
   static final class ToTls implements ITypeConverter<NbdOptions.Tls> {

@@ -88,9 +88,10 @@ final class LiveValues implements Closeable {
         String devices =
             String.join(
                 " ", snapshot.devices().stream().map(CtrlReply.SnapshotDevice::device).toList());
-        values.add(new Value(snapshot.name(), snapshot.state() + " of " + devices));
+        String what = snapshot.state() + " of " + devices;
+        values.add(new Value(snapshot.name(), what));
         if (!snapshot.name().equals(id)) {
-          values.add(new Value(id, snapshot.name()));
+          values.add(new Value(id, snapshot.name() + ", " + what));
         }
       }
     }

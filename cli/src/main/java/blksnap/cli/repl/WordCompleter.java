@@ -2,6 +2,7 @@ package blksnap.cli.repl;
 
 import blksnap.cli.command.Labels;
 import blksnap.cli.command.TreePath;
+import blksnap.cli.output.HumanSize;
 import blksnap.cli.output.Printable;
 import blksnap.param.Parameter;
 import blksnap.status.StatusNode;
@@ -10,6 +11,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -102,8 +104,7 @@ final class WordCompleter {
           spec.options().stream()
               .filter(option -> !option.hidden())
               .flatMap(option ->
-                  Arrays.stream(option.names())
-                      .map(name -> Word.of(name, first(option.description())))));
+                  Arrays.stream(option.names()).map(name -> Word.of(name, purpose(option)))));
     }
     Stream<Word> names =
         spec.subcommands().entrySet().stream()
@@ -122,6 +123,18 @@ final class WordCompleter {
     return first(command.getCommandSpec().usageMessage().description());
   }
 
+  /** What an option is for, without the words that it takes: those are offered behind it. */
+  private static String purpose(OptionSpec option) {
+    String purpose = first(option.description());
+    String words =
+        option.completionCandidates() == null
+            ? ""
+            : ": " + String.join(", ", option.completionCandidates());
+    return words.isEmpty() || !purpose.contains(words)
+        ? purpose
+        : purpose.substring(0, purpose.indexOf(words));
+  }
+
   /** The first sentence, without what picocli would fill in and without its end. */
   private static String first(String[] lines) {
     if (lines.length == 0 || lines[0].contains("$")) {
@@ -138,7 +151,8 @@ final class WordCompleter {
       var candidates = new ArrayList<String>();
       arg.completionCandidates().forEach(candidates::add);
       if (!candidates.isEmpty()) {
-        return matching(typed, candidates.stream().map(Word::of));
+        return matching(
+            typed, candidates.stream().map(word -> Word.of(word, Meanings.of(arg, word))));
       }
     }
     return switch (arg.paramLabel()) {
@@ -200,13 +214,26 @@ final class WordCompleter {
         if (wanted && found.size() < MAX_FILES) {
           boolean inner = Files.isDirectory(file);
           String shown = name + (inner ? "/" : "");
-          found.add(new Word(parent + shown, shown, !inner, ""));
+          found.add(new Word(parent + shown, shown, !inner, kind(file)));
         }
       }
     } catch (IOException | InvalidPathException e) {
       return List.of(); // what cannot be read cannot be completed
     }
     return found;
+  }
+
+  /** The size of a file, or that it is a device or the like. */
+  private static String kind(Path file) {
+    try {
+      BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+      if (attributes.isOther()) {
+        return "device, socket or pipe";
+      }
+      return attributes.isRegularFile() ? HumanSize.of(attributes.size()) : "";
+    } catch (IOException _) {
+      return ""; // a link to nothing, or gone meanwhile
+    }
   }
 
   private static List<Word> matching(String typed, Stream<Word> words) {
