@@ -3,9 +3,11 @@ package blksnap.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import blksnap.cli.testing.AllCommands;
+import blksnap.cli.testing.Environments;
 import blksnap.cli.testing.FakeEngine;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,6 +43,23 @@ final class CommandTreeTest {
     assertThat(at(AllCommands.tree().full(), path).getUsageMessage())
         .contains("Examples:\n")
         .contains("blksnap " + String.join(" ", path));
+  }
+
+  @Test
+  void givesEveryCommandOfTheShellHelpWithAnExample() {
+    String script =
+        Stream.of("cd", "ls", "tree", "pwd", "echo", "watch", "exit", "quit", "devices")
+            .map(name -> name + " --help\n")
+            .collect(Collectors.joining());
+    var run = CommandRun.of(new FakeEngine(), Environments.user(), script, "shell");
+    assertThat(run.err()).isEmpty();
+    List<String> helps = List.of(run.out().split("(?m)^Usage: ", -1));
+    assertThat(helps).hasSize(10).first().isEqualTo("");
+    for (String help : helps.subList(1, 9)) {
+      String name = help.split("[ \n]", 3)[1];
+      assertThat(help).contains("Common options:\n", "\nExamples:\n  " + name);
+    }
+    assertThat(helps.getLast()).startsWith("blksnap devices");
   }
 
   @Test

@@ -18,7 +18,8 @@ import picocli.CommandLine.Parameters;
 /** Moves to another place in the status tree. */
 @Command(
     name = "cd",
-    description = "Move to a directory of the status tree; without one, to its root.")
+    description = "Move to a directory of the status tree; without one, to its root.",
+    footer = {"", "Examples:", "  cd /sys/block/vm1", "  cd ..", "  cd"})
 final class CdCommand implements Callable<Integer> {
   private final CommandContext context;
 

@@ -5,7 +5,11 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
 /** Leaves the shell. */
-@Command(name = "exit", aliases = "quit", description = "Leave the shell; the engine stays.")
+@Command(
+    name = "exit",
+    aliases = "quit",
+    description = "Leave the shell; the engine stays.",
+    footer = {"", "Examples:", "  exit"})
 final class ExitCommand implements Callable<Integer> {
   private final ShellSession session;
 

@@ -13,7 +13,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 /** Lists a directory of the status tree. */
-@Command(name = "ls", description = "List a directory of the status tree; without one, this place.")
+@Command(
+    name = "ls",
+    description = "List a directory of the status tree; without one, this place.",
+    footer = {"", "Examples:", "  ls", "  ls /sys/block -o plain"})
 final class LsCommand implements Callable<Integer> {
   private final CommandContext context;
 

@@ -7,7 +7,10 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
 /** Prints the place in the status tree. */
-@Command(name = "pwd", description = "Print this place in the status tree.")
+@Command(
+    name = "pwd",
+    description = "Print this place in the status tree.",
+    footer = {"", "Examples:", "  pwd"})
 final class PwdCommand implements Callable<Integer> {
   private final CommandContext context;
 

@@ -74,7 +74,19 @@ final class ShellSession implements Closeable {
     var watch = new CommandLine(Models.of(new WatchCommand(context, this)));
     watch.setStopAtPositional(true); // what stands behind the watched command's name is for it
     commands.addSubcommand(watch);
-    return commands;
+    return alike(commands);
+  }
+
+  /**
+   * Gives our own commands what the others have: where they print, and the layout of their help.
+   */
+  private static CommandLine alike(CommandLine commands) {
+    return commands
+        .setOut(commands.getOut())
+        .setErr(commands.getErr())
+        .setUsageHelpWidth(commands.getUsageHelpWidth())
+        .setHelpSectionMap(commands.getHelpSectionMap())
+        .setHelpFactory(commands.getHelpFactory());
   }
 
   private CommandContext context(Environment where, PrintWriter out, PrintWriter err) {
@@ -94,7 +106,7 @@ final class ShellSession implements Closeable {
     commands.addSubcommand(Models.of(new LsCommand(of)));
     commands.addSubcommand(Models.of(new TreeCommand(of)));
     commands.addSubcommand(Models.of(new PwdCommand(of)));
-    return commands;
+    return alike(commands);
   }
 
   /**

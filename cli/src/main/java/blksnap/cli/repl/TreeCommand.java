@@ -15,7 +15,8 @@ import picocli.CommandLine.Parameters;
 /** Draws the status tree from a place on. */
 @Command(
     name = "tree",
-    description = "Draw the status tree from a directory; without one, from here.")
+    description = "Draw the status tree from a directory; without one, from here.",
+    footer = {"", "Examples:", "  tree", "  tree /sys/fs/blksnap"})
 final class TreeCommand implements Callable<Integer> {
   private final CommandContext context;
 
