@@ -102,6 +102,63 @@ final class StreamsTest {
   }
 
   @Test
+  void printsTheEventsThatUpstreamHasNot() {
+    assertThat(watch("plain"))
+        .isEqualTo(
+            """
+            full_soon\t540
+            storage_trouble\t/srv/diff was removed; a restart will miss it
+            map_at_risk\tvm1\tEROFS
+            """);
+    assertThat(watch("table"))
+        .isEqualTo(
+            """
+            full_soon: at the present rate diff storage is full in 540 seconds
+            storage_trouble: /srv/diff was removed; a restart will miss it
+            map_at_risk: changes of vm1 cannot be noted safely: read-only file system or device (EROFS)
+            """);
+    assertThat(watch("json"))
+        .isEqualTo(
+            """
+            {"time_ns":5,"event":"full_soon","full_in_s":540}
+            {"time_ns":5,"event":"storage_trouble","trouble":"/srv/diff was removed; a restart will miss it"}
+            {"time_ns":5,"event":"map_at_risk","device":"vm1","errno":"EROFS"}
+            """);
+  }
+
+  private static String watch(String form) {
+    return CommandRun.of(newEvents(true), "snapshot", "watch", "monday", "-o", form).out();
+  }
+
+  /** An engine whose snapshot has one event after the other, and is gone then. */
+  private static FakeEngine newEvents(boolean looked) {
+    var engine = new FakeEngine();
+    if (looked) {
+      engine.next(() -> new FakeEngine().handle(new CtrlRequest.SnapshotInfo("monday")));
+    }
+    return engine
+        .next(() -> event(new Event.FullSoon(540)))
+        .next(
+            () -> event(new Event.StorageTrouble("/srv/diff was removed; a restart will miss it")))
+        .next(() -> event(new Event.MapAtRisk("vm1", Errno.EROFS)))
+        .refuse(Errno.ESRCH, "there is no snapshot", "");
+  }
+
+  @Test
+  void doesNotShowThemUnderTheNamesOfUpstream() {
+    assertThat(CommandRun.of(newEvents(true), "snapshot_watcher", "-i", "monday").out())
+        .isEqualTo("Start snapshot watcher.\nSnapshot watcher finished\n");
+    FakeEngine engine = newEvents(false);
+    assertThat(CommandRun.of(engine, "snapshot_waitevent", "-i", "monday", "-t", "60000").out())
+        .isEqualTo("result=not found\n");
+    assertThat(engine.requests())
+        .hasSize(4)
+        .allSatisfy(request ->
+            assertThat(((CtrlRequest.SnapshotWait) request).timeoutMillis())
+                .isBetween(1L, 60_000L));
+  }
+
+  @Test
   void refusesToWatchASnapshotThatIsNotThere() {
     var engine = new FakeEngine().refuse(Errno.ESRCH, "there is no snapshot x", "");
     assertThat(CommandRun.of(engine, "snapshot", "watch", "x"))

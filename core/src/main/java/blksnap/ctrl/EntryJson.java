@@ -222,6 +222,12 @@ final class EntryJson {
         object.addProperty("device", device);
         object.addProperty("errno", errno.name());
       }
+      case Event.FullSoon(long seconds) -> object.addProperty("full_in_s", seconds);
+      case Event.StorageTrouble(String trouble) -> object.addProperty("trouble", trouble);
+      case Event.MapAtRisk(String device, Errno errno) -> {
+        object.addProperty("device", device);
+        object.addProperty("errno", errno.name());
+      }
     }
     return object;
   }
@@ -234,7 +240,11 @@ final class EntryJson {
           case "no_space" -> new Event.NoSpace(fields.count("requested_sectors"));
           case "corrupted" ->
               new Event.Corrupted(fields.text("device"), errno(fields.text("errno")));
-          default -> throw fields.wrong("event", "low_free_space, no_space or corrupted");
+          case "full_soon" -> new Event.FullSoon(fields.count("full_in_s"));
+          case "storage_trouble" -> new Event.StorageTrouble(fields.text("trouble"));
+          case "map_at_risk" ->
+              new Event.MapAtRisk(fields.text("device"), errno(fields.text("errno")));
+          default -> throw fields.wrong("event", "an event of a snapshot");
         };
     return new EventQueue.Stamped(timeNanos, event);
   }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
@@ -184,6 +185,20 @@ public final class DiffArea implements Closeable {
   /** Blocks that take storage: old data, and what was written to the image. */
   public long blocksStored() {
     return preserved.storedBlocks() + privateBlocks.storedBlocks();
+  }
+
+  /** Whether a block of it lies in the storage of this number. */
+  public boolean hasBlocksIn(int storageNumber) {
+    var found = new AtomicBoolean();
+    BlockMap.Visitor visitor =
+        (block, location, checksum) -> {
+          if (location != Location.ZEROES && Location.storage(location) == storageNumber) {
+            found.setPlain(true);
+          }
+        };
+    preserved.forEach(visitor);
+    privateBlocks.forEach(visitor);
+    return found.getPlain();
   }
 
   /** Chunks with a preserved block. */

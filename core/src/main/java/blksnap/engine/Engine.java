@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
  * The engine: from {@link #load} to {@link #close} it serves its devices and answers requests, in
@@ -30,7 +31,8 @@ public final class Engine implements CtrlHandler, Closeable {
 
   private volatile Optional<IOException> exitFailure = Optional.empty();
 
-  private Engine(EngineConfig config, LogRing log, Lifecycle.Gatekeeper gatekeeper)
+  private Engine(
+      EngineConfig config, LogRing log, LongSupplier nanoClock, Lifecycle.Gatekeeper gatekeeper)
       throws IOException {
     this.stateLock = DirectoryLock.take(config.stateDirectory());
     boolean loaded = false;
@@ -38,7 +40,7 @@ public final class Engine implements CtrlHandler, Closeable {
     try {
       run = DirectoryLock.take(config.runDirectory());
       this.runLock = run;
-      this.parts = new EngineParts(config, log);
+      this.parts = new EngineParts(config, log, nanoClock);
       this.requests = new RequestHandler(parts, this::unload);
       this.lifecycle = new Lifecycle(parts.subsystems(requests), log, gatekeeper);
       log.info("Loading");
@@ -69,8 +71,22 @@ public final class Engine implements CtrlHandler, Closeable {
   }
 
   static Engine load(EngineConfig config, Lifecycle.Gatekeeper gatekeeper) throws IOException {
-    var log = new LogRing(System::nanoTime, config.logMirror());
-    return new Engine(config, log, gatekeeper);
+    return load(config, System::nanoTime, gatekeeper);
+  }
+
+  /**
+   * @param nanoClock monotonic
+   */
+  static Engine load(EngineConfig config, LongSupplier nanoClock, Lifecycle.Gatekeeper gatekeeper)
+      throws IOException {
+    var log = new LogRing(nanoClock, config.logMirror());
+    return new Engine(config, log, nanoClock, gatekeeper);
+  }
+
+  /** Does at once what is done every few seconds: checkpoints, and a look at diff storage. */
+  void lookAround() {
+    parts.trackers().checkpoint();
+    parts.snapshots().lookAtStorages();
   }
 
   public LogRing log() {

@@ -32,6 +32,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +50,7 @@ final class EngineParts {
 
   private final EngineConfig config;
   private final LogRing log;
+  private final LongSupplier nanoClock;
   private final Parameters parameters = new Parameters();
   private final Exports exports = new Exports();
 
@@ -61,9 +64,10 @@ final class EngineParts {
   private volatile @Nullable CtrlServer ctrl;
   private volatile @Nullable LiveTree tree;
 
-  EngineParts(EngineConfig config, LogRing log) {
+  EngineParts(EngineConfig config, LogRing log, LongSupplier nanoClock) {
     this.config = config;
     this.log = log;
+    this.nanoClock = nanoClock;
     config.parameters().forEach(parameters::set);
   }
 
@@ -278,11 +282,11 @@ final class EngineParts {
                 new SnapshotContext(
                     config.stateDirectory(),
                     devices,
-                    new StorageTable(parameters, devices::refuse),
+                    new StorageTable(parameters, devices::refuse, nanoClock, Condition::awaitNanos),
                     up(diffIo, "diff_io"),
                     parameters,
                     log,
-                    System::nanoTime,
+                    nanoClock,
                     InstantSource.system()));
         begun = table;
         table.recover();

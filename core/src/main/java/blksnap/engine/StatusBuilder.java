@@ -13,13 +13,11 @@ import blksnap.status.LiveTree;
 import blksnap.tracker.TrackedDevice;
 import blksnap.tracker.TrackerTable;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Describes the status tree of an engine; every value is read when it is asked for. */
 final class StatusBuilder {
-  private static final String EIO = Integer.toString(Errno.EIO.number());
-  private static final String NO_ERROR = "0";
-
   private final EngineParts parts;
 
   StatusBuilder(EngineParts parts) {
@@ -91,7 +89,7 @@ final class StatusBuilder {
           cbt.attribute("generation_id", () -> device.readMap(map -> map.generation().toString()));
           cbt.attribute("snap_number", () -> number(device, map -> (long) map.previous()));
           cbt.attribute("dirty_blocks", () -> number(device, CbtMap::dirtyBlocks));
-          cbt.attribute("errno", () -> device.marksAtRisk() ? EIO : NO_ERROR);
+          cbt.attribute("errno", () -> number(device.danger()));
         });
   }
 
@@ -109,8 +107,11 @@ final class StatusBuilder {
     directory.attribute("blocks_stored", () -> Long.toString(area.blocksStored()));
     directory.attribute("stat", () -> part.image().stat().line());
     directory.attribute("latency", () -> part.image().stat().latencyLine());
-    directory.attribute(
-        "errno", () -> Integer.toString(area.corruption().map(Errno::number).orElse(0)));
+    directory.attribute("errno", () -> number(area.corruption()));
+  }
+
+  private static String number(Optional<Errno> error) {
+    return Integer.toString(error.map(Errno::number).orElse(0));
   }
 
   private void snapshots(LiveDirectory directory) {

@@ -30,4 +30,31 @@ public sealed interface Event {
       return "no_space";
     }
   }
+
+  /** At the present rate diff storage is full in {@code seconds}. */
+  record FullSoon(long seconds) implements Event {
+    @Override
+    public String code() {
+      return "full_soon";
+    }
+  }
+
+  /** Others removed, replaced or cut a file of diff storage; {@code trouble} says which and how. */
+  record StorageTrouble(String trouble) implements Event {
+    @Override
+    public String code() {
+      return "storage_trouble";
+    }
+  }
+
+  /**
+   * Changes of {@code device} cannot be noted as they have to be: its change map, or what a power
+   * loss would leave of it, is in danger. Sent once until that works again.
+   */
+  record MapAtRisk(String device, Errno errno) implements Event {
+    @Override
+    public String code() {
+      return "map_at_risk";
+    }
+  }
 }

@@ -107,6 +107,13 @@ public final class Snapshot {
     return lock;
   }
 
+  /** Whether an image of it is read from a block of {@code other}, that of a snapshot gone by. */
+  boolean hasBlocksIn(DiffStorage other) {
+    return view.parts().stream()
+        .anyMatch(part ->
+            part instanceof SnapshotPart.Taken taken && taken.area().hasBlocksIn(other.number()));
+  }
+
   /** Needs {@link #lock}. */
   void become(View next) {
     view = next;

@@ -69,6 +69,13 @@ public final class SnapshotTable {
   /** Finds the snapshots of an earlier engine again; the devices must be attached by now. */
   public void recover() throws IOException {
     store.makeDirectories();
+    context
+        .trackers()
+        .tellDangers((device, cause) -> {
+          for (Snapshot snapshot : holding(device)) {
+            snapshot.events().post(new Event.MapAtRisk(device, cause));
+          }
+        });
     chainLock.lock();
     try {
       var recovery = new SnapshotRecovery(context, store, factory, this::listener, this::events);
@@ -120,6 +127,7 @@ public final class SnapshotTable {
                     + ": at the present rate diff storage is full in "
                     + minutes(seconds));
         Flight.lowSpace(name, SpaceLevel.SOON, seconds);
+        events.post(new Event.FullSoon(seconds));
       }
     };
   }
@@ -129,15 +137,13 @@ public final class SnapshotTable {
   }
 
   /**
-   * Looks what others did to the files of diff storages: a removed or replaced one is named in the
-   * log; what was cut off makes the areas that need it corrupt, rather than at some later read.
+   * Looks what others did to the files of diff storages, and tells it, once, in the log and by an
+   * event; what was cut off makes the areas that need it corrupt, rather than at some later read.
    * Done every few seconds.
    */
   public void lookAtStorages() {
     for (DiffStorage storage : context.storages().all()) {
-      String owner = lookup(storage.snapshot().toString()).map(Snapshot::name).orElse("gone");
-      List<DiffStorage.Cut> cuts =
-          storage.look(what -> context.log().error("snapshot " + owner + ": " + what));
+      List<DiffStorage.Cut> cuts = storage.look(what -> tellTrouble(storage, what));
       if (!cuts.isEmpty()) {
         for (TrackerTable.Attached device : context.trackers().all()) {
           for (DiffStorage.Cut cut : cuts) {
@@ -149,6 +155,22 @@ public final class SnapshotTable {
         }
       }
     }
+  }
+
+  private void tellTrouble(DiffStorage storage, String what) {
+    List<Snapshot> users = users(storage);
+    String names =
+        users.isEmpty() ? "gone" : String.join(", ", users.stream().map(Snapshot::name).toList());
+    context.log().error("snapshot " + names + ": " + what);
+    users.forEach(snapshot -> snapshot.events().post(new Event.StorageTrouble(what)));
+  }
+
+  /** The snapshot that a storage was made for; those that need its blocks when that is gone. */
+  private List<Snapshot> users(DiffStorage storage) {
+    Snapshot owner = snapshots.get(storage.snapshot());
+    return owner != null
+        ? List.of(owner)
+        : all().stream().filter(other -> other.hasBlocksIn(storage)).toList();
   }
 
   /**
@@ -187,9 +209,18 @@ public final class SnapshotTable {
     membershipLock.lock();
     try {
       check(devices, config);
-      UUID id = UUID.randomUUID();
-      EventQueue events = events();
-      String name = config.name().isEmpty() ? id.toString() : config.name();
+      return make(devices, config, maker);
+    } finally {
+      membershipLock.unlock();
+    }
+  }
+
+  private Snapshot make(List<String> devices, SnapshotConfig config, StorageMaker maker)
+      throws IOException {
+    UUID id = UUID.randomUUID();
+    EventQueue events = events();
+    String name = config.name().isEmpty() ? id.toString() : config.name();
+    try {
       DiffStorage storage = maker.make(id, listener(name, events));
       List<SnapshotPart> parts = new ArrayList<>();
       devices.forEach(device -> parts.add(new SnapshotPart.Named(device)));
@@ -211,8 +242,9 @@ public final class SnapshotTable {
       snapshots.put(id, snapshot);
       context.log().info("snapshot " + name + ": created for " + String.join(", ", devices));
       return snapshot;
-    } finally {
-      membershipLock.unlock();
+    } catch (IOException e) {
+      context.log().warning("snapshot " + name + ": not created: " + e.getMessage());
+      throw e;
     }
   }
 
@@ -432,6 +464,9 @@ public final class SnapshotTable {
         chainLock.lock();
         try {
           takeLocked(snapshot, quiescence);
+        } catch (IOException e) {
+          context.log().warning("snapshot " + snapshot.name() + ": not taken: " + e.getMessage());
+          throw e;
         } finally {
           chainLock.unlock();
         }
@@ -624,12 +659,18 @@ public final class SnapshotTable {
     IOException failure = null;
     try {
       store.forget(snapshot.id());
-      for (SnapshotPart.Taken part : taken) {
-        part.area().close();
-      }
-      store.clear(snapshot.id());
     } catch (IOException e) {
       failure = e;
+    }
+    for (SnapshotPart.Taken part : taken) {
+      part.area().close();
+    }
+    if (failure == null) {
+      try {
+        store.clear(snapshot.id());
+      } catch (IOException e) {
+        failure = e;
+      }
     }
     removeUnusedStorages();
     context.log().info("snapshot " + snapshot.name() + ": destroyed");

@@ -17,12 +17,15 @@ import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A device whose changes are tracked. Each change passes the write gate, marks the change map,
@@ -65,6 +68,9 @@ public final class TrackedDevice implements BlockDevice {
   /** A mark could not be stored: what the map says is not to be trusted any more. */
   private final AtomicBoolean mapLost = new AtomicBoolean();
 
+  /** Why changes cannot be noted as they have to be; null while all is well. */
+  private final AtomicReference<@Nullable Errno> danger = new AtomicReference<>();
+
   /**
    * The frozen maps of the snapshots that hold the device, oldest first; joined with the gate
    * closed.
@@ -84,6 +90,12 @@ public final class TrackedDevice implements BlockDevice {
    */
   public interface MapLoss {
     void remember(String device);
+
+    /**
+     * Told once that changes of a device cannot be noted as they have to be, until that works
+     * again; its map may be lost as well, or not. Must not block.
+     */
+    default void endangered(String device, Errno cause) {}
   }
 
   public TrackedDevice(
@@ -332,6 +344,17 @@ public final class TrackedDevice implements BlockDevice {
     }
   }
 
+  private void endDanger() {
+    Errno cause = danger.get();
+    if (cause != null && isSafe() && danger.compareAndSet(cause, null) && !isSafe()) {
+      danger.compareAndSet(null, cause); // a writer failed meanwhile, and found it told already
+    }
+  }
+
+  private boolean isSafe() {
+    return !mapLost.get() && !intentFailed.get() && !checkpointFailed.get();
+  }
+
   private interface Change {
     void run() throws IOException;
   }
@@ -391,6 +414,14 @@ public final class TrackedDevice implements BlockDevice {
     if (mapLost.compareAndSet(false, true)) {
       log.error("device " + name + ": its change map is broken: " + cause.getMessage());
       onMapLost.remember(name);
+      endanger(cause);
+    }
+  }
+
+  private void endanger(Throwable failure) {
+    Errno cause = failure instanceof BlkSnapException refusal ? refusal.errno() : Errno.EIO;
+    if (danger.compareAndSet(null, cause)) {
+      onMapLost.endangered(name, cause);
     }
   }
 
@@ -417,6 +448,7 @@ public final class TrackedDevice implements BlockDevice {
     } catch (IOException | InternalError e) {
       if (intentFailed.compareAndSet(false, true)) {
         log.error("device " + name + ": a power loss may now lose change marks: " + e.getMessage());
+        endanger(e);
       }
     }
   }
@@ -628,6 +660,11 @@ public final class TrackedDevice implements BlockDevice {
     return mapLost.get() || intentFailed.get();
   }
 
+  /** Why changes cannot be noted as they have to be; empty while all is well. */
+  public Optional<Errno> danger() {
+    return Optional.ofNullable(danger.get());
+  }
+
   /**
    * Ends the interval of the map for a take; needs the gate closed.
    *
@@ -659,10 +696,12 @@ public final class TrackedDevice implements BlockDevice {
       if (checkpointFailed.compareAndSet(true, false)) {
         log.info("device " + name + ": checkpoints succeed again");
       }
+      endDanger();
       return due;
     } catch (IOException | InternalError e) {
       if (!closed && checkpointFailed.compareAndSet(false, true)) {
         log.error("device " + name + ": checkpoint failed: " + e.getMessage());
+        endanger(e);
       }
       return true;
     }

@@ -59,6 +59,9 @@ public final class TrackerTable implements Closeable {
   /** Of devices whose size others changed: the size that the log told of. */
   private final Map<String, Long> toldSizes = new ConcurrentHashMap<>();
 
+  /** Who else is told. */
+  private volatile DangerListener dangers = (device, cause) -> {};
+
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final Thread checkpointer;
 
@@ -89,6 +92,19 @@ public final class TrackerTable implements Closeable {
     this.log = log;
     this.checkpointer = new Thread(this::checkpoints, "blksnap-checkpoint");
     this.checkpointer.setDaemon(true);
+  }
+
+  /**
+   * Told once that changes of a device cannot be noted as they have to be, until that works again.
+   * Called by any writer; must not block.
+   */
+  public interface DangerListener {
+    void endangered(String device, Errno cause);
+  }
+
+  /** Sets who is told from now on. */
+  public void tellDangers(DangerListener listener) {
+    dangers = listener;
   }
 
   /** Attaches what was attached before, and starts making checkpoints. */
@@ -235,8 +251,7 @@ public final class TrackerTable implements Closeable {
               Stamps.of(original));
       TrackerStore.Opened tracked =
           store.open(name, record, keepContent, writesLost.get(), () -> ContentSample.of(original));
-      var device =
-          new TrackedDevice(name, original, tracked.tracking(), clock, this::rememberLostMap, log);
+      var device = new TrackedDevice(name, original, tracked.tracking(), clock, new Dangers(), log);
       var entry =
           new Attached(
               device, original, path.toString(), direct, tracked.contentId(), original.warnings());
@@ -496,6 +511,19 @@ public final class TrackerTable implements Closeable {
         OptionalLong.empty(),
         OptionalLong.empty(),
         Stamps.of(original));
+  }
+
+  /** Passes on what a device tells of its map. */
+  private final class Dangers implements TrackedDevice.MapLoss {
+    @Override
+    public void remember(String device) {
+      rememberLostMap(device);
+    }
+
+    @Override
+    public void endangered(String device, Errno cause) {
+      dangers.endangered(device, cause);
+    }
   }
 
   private void rememberLostMap(String name) {

@@ -224,6 +224,13 @@ final class CtrlSamples {
             event(new Event.Corrupted("vm2", Errno.ENOSPC))),
         new Exchange(
             new CtrlRequest.SnapshotWait("nightly", 1), event(new Event.NoSpace(2_097_152))),
+        new Exchange(new CtrlRequest.SnapshotWait("nightly", 2), event(new Event.FullSoon(540))),
+        new Exchange(
+            new CtrlRequest.SnapshotWait("nightly", 3),
+            event(new Event.StorageTrouble("/srv/diff was removed; a restart will miss it"))),
+        new Exchange(
+            new CtrlRequest.SnapshotWait("nightly", 4),
+            event(new Event.MapAtRisk("vm1", Errno.EROFS))),
         new Exchange(new CtrlRequest.SnapshotDestroy("nightly"), done),
         new Exchange(new CtrlRequest.Status("/sys/module/blksnap"), new CtrlReply.Tree(TREE)),
         new Exchange(

@@ -215,6 +215,8 @@ class StorageFaultTest {
         assertThat(e).hasMessageContaining("No space left");
       }
       refused(Errno.ENOSPC, () -> world.snapshots().take(snapshot));
+      assertThat(world.log().since(0, 1_000))
+          .anySatisfy(line -> assertThat(line.text()).contains(": not taken: "));
       assertThat(snapshot.view().state()).isEqualTo(Snapshot.State.CREATED);
       Bytes.write(vm1, 0, Bytes.repeated('b', 64 * BLOCK));
 

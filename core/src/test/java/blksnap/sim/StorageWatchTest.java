@@ -60,10 +60,25 @@ class StorageWatchTest {
   }
 
   private static void expectCorrupt(Snapshot snapshot) throws Exception {
-    assertThat(snapshot.events().await(0).orElseThrow().event())
-        .isEqualTo(new Event.Corrupted("vm1", Errno.EIO));
-    assertThat(snapshot.events().await(0)).isEmpty();
+    expectEvents(snapshot, new Event.Corrupted("vm1", Errno.EIO));
     refused(Errno.EIO, () -> Bytes.read(image(snapshot), SIZE - BLOCK, BLOCK), "corrupt");
+  }
+
+  private static void expectEvents(Snapshot snapshot, Event... events) throws Exception {
+    for (Event event : events) {
+      assertThat(snapshot.events().await(0).orElseThrow().event()).isEqualTo(event);
+    }
+    assertThat(snapshot.events().await(0)).isEmpty();
+  }
+
+  /** Of who owns the storage that was cut, and needs what is gone. */
+  private void expectToldAndCorrupt(Snapshot snapshot, String storage, long bytes)
+      throws Exception {
+    assertThat(snapshot.events().await(0).orElseThrow().event())
+        .isEqualTo(
+            new Event.StorageTrouble(
+                "diff storage " + directory.resolve(storage) + " was cut to " + bytes + " bytes"));
+    expectCorrupt(snapshot);
   }
 
   @Test
@@ -85,7 +100,7 @@ class StorageWatchTest {
 
     assertThat(snapshot.storage().trouble().orElseThrow()).contains("storage0.diff was removed");
     assertThat(errors()).isOne();
-    assertThat(snapshot.events().await(0)).isEmpty();
+    expectEvents(snapshot, new Event.StorageTrouble(snapshot.storage().trouble().orElseThrow()));
     Bytes.write(vm1, SIZE / 2, Bytes.repeated('b', SIZE / 2));
     assertThat(Bytes.read(image(snapshot), 0, SIZE)).containsOnly('a');
   }
@@ -116,7 +131,7 @@ class StorageWatchTest {
     world.snapshots().lookAtStorages();
     world.snapshots().lookAtStorages();
 
-    expectCorrupt(middle);
+    expectToldAndCorrupt(middle, "storage1.diff", 5 * BLOCK);
     expectCorrupt(oldest); // it has blocks 0 to 7 of its own, and leans on the rest
     assertThat(middle.storage().trouble().orElseThrow()).contains("cut to 20480 bytes");
     assertThat(newest.events().await(0)).isEmpty();
@@ -136,7 +151,7 @@ class StorageWatchTest {
     Bytes.write(vm1, 0, Bytes.repeated('c', 16 * BLOCK));
     cut("storage1.diff", 5 * BLOCK);
     world.snapshots().lookAtStorages();
-    expectCorrupt(newer);
+    expectToldAndCorrupt(newer, "storage1.diff", 5 * BLOCK);
     assertThat(older.events().await(0)).isEmpty();
     assertThat(Bytes.read(image(older), 0, SIZE)).containsOnly('a');
   }
@@ -148,7 +163,9 @@ class StorageWatchTest {
     cut("storage0.diff", 5 * BLOCK);
     world.snapshots().lookAtStorages();
     assertThat(errors()).isOne();
-    assertThat(snapshot.events().await(0)).isEmpty();
+    expectEvents(
+        snapshot,
+        new Event.StorageTrouble("diff storage " + snapshot.storage().trouble().orElseThrow()));
     Bytes.write(vm1, 4 * BLOCK, Bytes.repeated('b', SIZE - 4 * BLOCK));
     assertThat(Bytes.read(image(snapshot), 0, SIZE)).containsOnly('a');
   }
@@ -159,6 +176,6 @@ class StorageWatchTest {
     Bytes.write(image(snapshot), 0, Bytes.repeated('i', 8 * BLOCK));
     cut("storage0.diff", BLOCK);
     world.snapshots().lookAtStorages();
-    expectCorrupt(snapshot);
+    expectToldAndCorrupt(snapshot, "storage0.diff", BLOCK);
   }
 }

@@ -38,8 +38,13 @@ public final class TestEngine implements Closeable {
   }
 
   public TestEngine(Path directory, EngineConfig config) throws IOException {
+    this(directory, Engine.load(config));
+  }
+
+  /** Of an engine that has {@code run} in the directory. */
+  public TestEngine(Path directory, Engine engine) {
     this.directory = directory;
-    this.engine = Engine.load(config);
+    this.engine = engine;
   }
 
   /** Of an engine that has {@code run} and {@code state} in the directory. */

@@ -14,7 +14,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "wait",
     description = {
-      "Wait for one event of a snapshot and print it: low_free_space, no_space or corrupted.",
+      "Wait for one event of a snapshot and print it.",
+      "Events are low_free_space, full_soon, no_space, corrupted, storage_trouble and map_at_risk.",
       "Fails with ETIMEDOUT when none came in time."
     },
     footer = {"", "Examples:", "  blksnap snapshot wait monday --timeout 5000 -o json"})

@@ -189,6 +189,9 @@ public final class PlainPrinter implements OutputPrinter {
       case Event.LowFreeSpace(long sectors) -> fields(event.code(), Long.toString(sectors));
       case Event.NoSpace(long sectors) -> fields(event.code(), Long.toString(sectors));
       case Event.Corrupted(String device, var errno) -> fields(event.code(), device, errno.name());
+      case Event.FullSoon(long seconds) -> fields(event.code(), Long.toString(seconds));
+      case Event.StorageTrouble(String trouble) -> fields(event.code(), trouble);
+      case Event.MapAtRisk(String device, var errno) -> fields(event.code(), device, errno.name());
     }
   }
 

@@ -285,6 +285,20 @@ public final class TablePrinter implements OutputPrinter {
                   + " ("
                   + errno
                   + ")");
+      case Event.FullSoon(long seconds) ->
+          event.code() + ": at the present rate diff storage is full in " + seconds + " seconds";
+      case Event.StorageTrouble(String trouble) ->
+          palette.alarm(event.code() + ": " + Printable.of(trouble));
+      case Event.MapAtRisk(String device, var errno) ->
+          palette.alarm(
+              event.code()
+                  + ": changes of "
+                  + Printable.of(device)
+                  + " cannot be noted safely: "
+                  + errno.meaning()
+                  + " ("
+                  + errno
+                  + ")");
     };
   }
 

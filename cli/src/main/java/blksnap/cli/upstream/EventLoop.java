@@ -27,11 +27,17 @@ final class EventLoop {
     this.request = new CtrlRequest.SnapshotWait(found.id().toString(), SLICE_MILLIS);
   }
 
-  /** Waits for the next one; empty when the snapshot is gone, or whoever read our output. */
+  /**
+   * Waits for the next one that upstream has as well; empty when the snapshot is gone, or whoever
+   * read our output.
+   */
   Optional<Event> next() throws IOException, InterruptedException {
     while (!context.outputIsGone()) {
       try {
-        return Optional.of(context.ask(request, CtrlReply.SnapshotEvent.class).event().event());
+        Event event = context.ask(request, CtrlReply.SnapshotEvent.class).event().event();
+        if (EventText.knows(event)) {
+          return Optional.of(event);
+        }
       } catch (BlkSnapException refusal) {
         if (refusal.errno() == Errno.ESRCH) {
           return Optional.empty();

@@ -7,6 +7,14 @@ import com.google.gson.JsonObject;
 final class EventText {
   private EventText() {}
 
+  /** Whether upstream has such an event; its scripts do not expect others. */
+  static boolean knows(Event event) {
+    return switch (event) {
+      case Event.LowFreeSpace _, Event.NoSpace _, Event.Corrupted _ -> true;
+      case Event.FullSoon _, Event.StorageTrouble _, Event.MapAtRisk _ -> false;
+    };
+  }
+
   /** The members that upstream prints, and all that there is to tell when {@code whole}. */
   static void add(JsonObject object, Event event, boolean whole) {
     object.addProperty("event", event.code());
@@ -23,6 +31,8 @@ final class EventText {
           object.addProperty("error_code", errno.number());
         }
       }
+      case Event.FullSoon _, Event.StorageTrouble _, Event.MapAtRisk _ ->
+          throw new IllegalArgumentException(event.code() + " is no event of upstream");
     }
   }
 }

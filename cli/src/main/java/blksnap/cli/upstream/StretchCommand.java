@@ -68,6 +68,8 @@ public final class StretchCommand implements Callable<Integer> {
             tell("device " + device + " of the snapshot is corrupt: " + errno.meaning());
             corrupted = true;
           }
+          case Event.FullSoon _, Event.StorageTrouble _, Event.MapAtRisk _ ->
+              throw new IllegalStateException("passed over before");
         }
       }
     } finally {

@@ -5,9 +5,11 @@ import blksnap.cli.command.ExitCodes;
 import blksnap.ctrl.CtrlReply;
 import blksnap.ctrl.CtrlRequest;
 import blksnap.error.BlkSnapException;
+import blksnap.eventqueue.EventQueue;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -41,8 +43,7 @@ public final class WaitEventCommand implements Callable<Integer> {
     boolean whole = json.wanted(context);
     var object = new JsonObject();
     try {
-      var request = new CtrlRequest.SnapshotWait(snapshot.id(), timeoutMillis);
-      var event = context.ask(request, CtrlReply.SnapshotEvent.class).event();
+      EventQueue.Stamped event = await();
       object.addProperty("result", "ok");
       object.addProperty("time", event.timeNanos());
       EventText.add(object, event.event(), whole);
@@ -55,6 +56,21 @@ public final class WaitEventCommand implements Callable<Integer> {
       KeyLines.print(context.out(), object);
     }
     return ExitCodes.DONE;
+  }
+
+  /** The next event that upstream has as well; others count as time that passes. */
+  private EventQueue.Stamped await() throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    long left = timeoutMillis;
+    while (true) {
+      var request = new CtrlRequest.SnapshotWait(snapshot.id(), left);
+      EventQueue.Stamped event = context.ask(request, CtrlReply.SnapshotEvent.class).event();
+      if (EventText.knows(event.event())) {
+        return event;
+      }
+      long passed = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+      left = Math.max(0, timeoutMillis - passed);
+    }
   }
 
   private static String result(BlkSnapException refusal) throws BlkSnapException {
