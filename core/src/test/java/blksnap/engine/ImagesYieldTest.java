@@ -56,7 +56,7 @@ class ImagesYieldTest {
         try {
           Path stat = task.resolve("stat");
           if (Files.readString(stat).contains("(blksnap-nbd-")) {
-            found.put(task.getFileName().toString(), niceness(stat));
+            found.put(String.valueOf(task.getFileName()), niceness(stat));
           }
         } catch (IOException _) {
           // it has ended

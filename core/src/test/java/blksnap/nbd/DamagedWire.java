@@ -97,7 +97,7 @@ final class DamagedWire implements AutoCloseable {
     done = true;
     return switch (damage) {
       case A_BIT_IS_OTHER -> {
-        rest.put(0, (byte) (rest.get(0) ^ 1 << random.nextInt(8)));
+        rest.put(0, (byte) (rest.get(0) ^ (1 << random.nextInt(8))));
         yield send(to, rest);
       }
       case BYTES_COME_IN_BETWEEN -> send(to, noise(1 + random.nextInt(40))) && send(to, rest);

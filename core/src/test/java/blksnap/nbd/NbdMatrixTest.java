@@ -162,7 +162,9 @@ class NbdMatrixTest {
           assertThat(payload.getLong()).isEqualTo(offset + data.size());
           chunks++;
         }
-        data.write(payload.array(), payload.position(), payload.remaining());
+        byte[] piece = new byte[payload.remaining()];
+        payload.get(piece);
+        data.writeBytes(piece);
       }
       if (type == STATUS && reply.error() == 0) {
         assertThat(reply.type()).isEqualTo(form == Form.EXTENDED ? 6 : 5);
@@ -237,7 +239,7 @@ class NbdMatrixTest {
     }
     assertThat(Arrays.equals(disk.content(), after)).as(story).isTrue();
     if (!readOnly) {
-      boolean durable = error == 0 && type == FLUSH || changes && (flags & FUA) != 0;
+      boolean durable = (error == 0 && type == FLUSH) || (changes && (flags & FUA) != 0);
       assertThat(disk.flushes() - flushes).as(story).isEqualTo(durable ? 1 : 0);
     }
   }

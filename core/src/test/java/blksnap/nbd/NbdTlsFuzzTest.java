@@ -46,23 +46,22 @@ class NbdTlsFuzzTest {
     var loopback = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
     int finished = 0;
     long began = System.nanoTime();
-    try (var server = new NbdTestServer(NbdLimits.DEFAULT, tls, loopback).with("disk", disk);
-        NbdTestClient bystander = server.connect().simple("disk")) {
-      InetSocketAddress address = server.server().tcpAddress().orElseThrow();
-      for (int number : run.cases().toArray()) {
-        String story = run.repeat(number);
-        Random random = run.random(number);
-        if (session(address, alice, random, number, story)) {
-          finished++;
+    try (var server = new NbdTestServer(NbdLimits.DEFAULT, tls, loopback).with("disk", disk)) {
+      try (NbdTestClient bystander = server.connect().simple("disk")) {
+        for (int number : run.cases().toArray()) {
+          String story = run.repeat(number);
+          InetSocketAddress address = server.server().tcpAddress().orElseThrow();
+          if (session(address, alice, run.random(number), number, story)) {
+            finished++;
+          }
+          Waiting.until(story + ": it is gone", () -> server.server().clients().size() == 1);
+          assertThat(bystander.read(0, SIZE)).as(story).isEqualTo(model);
+          assertThat(server.closedSessions()).as(story).isEqualTo(server.openedSessions() - 1);
+          assertThat(server.log().since(0, 1 << 20))
+              .as(story)
+              .noneMatch(line -> line.level() == LogRing.Level.ERROR);
         }
-        Waiting.until(story + ": it is gone", () -> server.server().clients().size() == 1);
-        assertThat(bystander.read(0, SIZE)).as(story).isEqualTo(model);
-        assertThat(server.closedSessions()).as(story).isEqualTo(server.openedSessions() - 1);
-        assertThat(server.log().since(0, 1 << 20))
-            .as(story)
-            .noneMatch(line -> line.level() == LogRing.Level.ERROR);
       }
-      bystander.close();
       Waiting.until("all are gone", () -> server.server().clients().isEmpty());
       assertThat(server.pool().lentBytes()).as("%s", run.seeds()).isZero();
     }
