@@ -24,6 +24,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,40 +54,47 @@ final class BackupFileSystemIT {
   private Lab lab;
   private Path backups;
 
-  @Test
-  void everyFileOfEachOfTenGenerationsIsWhatItWas() throws Exception {
+  @BeforeEach
+  void make() {
     NbdMount.require();
     Lab.need("mkfs.ext4", "mount", "umount", "qemu-img");
-    try (var made = new Lab(directory)) {
-      lab = made;
-      backups = lab.path("backups");
-      lab.load();
-      Path disk = lab.sparse("vm1.img", 64L * MIB);
-      lab.ok("attach", disk.toString(), "--name", "vm1");
-      try (NbdMount device = NbdMount.attach(lab, "vm1", lab.path("fuse"), false)) {
-        Commands.run("mkfs.ext4", "-q", device.device().toString());
-        try (Mounted mounted = Mounted.mount(device.device(), lab.path("files"));
-            ExecutorService threads = Executors.newSingleThreadExecutor()) {
-          Files.createDirectory(mounted.at().resolve("resting"));
-          Files.createDirectory(mounted.at().resolve("busy"));
-          Future<Integer> writer = threads.submit(() -> keepWriting(mounted.at().resolve("busy")));
-          try {
-            generations(mounted.at());
-          } finally {
-            stop.set(true);
-            assertThat(writer.get()).as("files written beside, %s", seeds).isPositive();
-          }
+    lab = new Lab(directory);
+    backups = lab.path("backups");
+  }
+
+  @AfterEach
+  void end() {
+    lab.close();
+  }
+
+  @Test
+  void everyFileOfEachOfTenGenerationsIsWhatItWas() throws Exception {
+    lab.load();
+    Path disk = lab.sparse("vm1.img", 64L * MIB);
+    lab.ok("attach", disk.toString(), "--name", "vm1");
+    try (NbdMount device = NbdMount.attach(lab, "vm1", lab.path("fuse"), false)) {
+      Commands.run("mkfs.ext4", "-q", device.device().toString());
+      try (Mounted mounted = Mounted.mount(device.device(), lab.path("files"));
+          ExecutorService threads = Executors.newSingleThreadExecutor()) {
+        Files.createDirectory(mounted.at().resolve("resting"));
+        Files.createDirectory(mounted.at().resolve("busy"));
+        Future<Integer> writer = threads.submit(() -> keepWriting(mounted.at().resolve("busy")));
+        try {
+          generations(mounted.at());
+        } finally {
+          stop.set(true);
+          assertThat(writer.get()).as("files written beside, %s", seeds).isPositive();
         }
       }
-      lab.ok("prune", backups.toString(), "--keep-last", "4");
-      List<String> points = points();
-      assertThat(points).hasSize(4).isSubsetOf(hashes.keySet());
-      for (String point : points) {
-        requireGood(point);
-      }
-      lab.ok("verify", backups.toString());
-      lab.unload();
     }
+    lab.ok("prune", backups.toString(), "--keep-last", "4");
+    List<String> points = points();
+    assertThat(points).hasSize(4).isSubsetOf(hashes.keySet());
+    for (String point : points) {
+      requireGood(point);
+    }
+    lab.ok("verify", backups.toString());
+    lab.unload();
   }
 
   private List<String> points() {
