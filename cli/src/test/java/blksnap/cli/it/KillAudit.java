@@ -165,7 +165,7 @@ final class KillAudit {
       assertThat(known(numbers.get(disk)).index).as(which).isPositive();
       return;
     }
-    boolean[] changed = Lab.changed(run.out(), (long) disk.blocks() * Stamps.BLOCK);
+    boolean[] changed = Lab.changedBlocks(run.out(), (long) disk.blocks() * Stamps.BLOCK);
     long[] before = from.shown(disk);
     long[] after = until.shown(disk);
     for (int block = 0; block < changed.length; block++) {

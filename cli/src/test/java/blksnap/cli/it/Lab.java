@@ -246,11 +246,11 @@ final class Lab implements Closeable {
   boolean[] changed(String device, long sizeBytes, String... options) {
     var words = new ArrayList<>(List.of("cbt", "map", device, "-o", "plain"));
     words.addAll(List.of(options));
-    return changed(ok(words.toArray(String[]::new)), sizeBytes);
+    return changedBlocks(ok(words.toArray(String[]::new)), sizeBytes);
   }
 
   /** The same of what {@code cbt map} printed in its plain form. */
-  static boolean[] changed(String map, long sizeBytes) {
+  static boolean[] changedBlocks(String map, long sizeBytes) {
     boolean[] changed = new boolean[Math.toIntExact(sizeBytes / BLOCK)];
     map.lines()
         .forEach(line -> {

@@ -41,7 +41,7 @@ final class LimitsIT {
   /** The command line of the engine that serves. */
   private List<String> words() throws IOException {
     String line = Files.readString(Path.of("/proc/" + lab.daemon().pid() + "/cmdline"));
-    return List.of(line.split("\0"));
+    return List.of(line.split("\0", -1));
   }
 
   private void assertLimited() throws IOException {
@@ -84,7 +84,7 @@ final class LimitsIT {
     Map<String, String> variables = new HashMap<>(lab.variables());
     variables.put("JAVA_TOOL_OPTIONS", "-XX:+PrintCommandLineFlags");
     var command = new ArrayList<>(List.of(Lab.launcher()));
-    command.addAll(List.of(line.split(" ")));
+    command.addAll(List.of(line.split(" ", -1)));
     try (Background started = lab.start(variables, command.toArray(String[]::new))) {
       return started
           .awaitSuccess()
