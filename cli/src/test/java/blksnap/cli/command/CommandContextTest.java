@@ -26,10 +26,11 @@ final class CommandContextTest {
         (_, _) -> {
           throw new AssertionError("the engine was asked for");
         };
+    var defaults = new Defaults(format, ColorMode.AUTO, false, false);
     try (var context =
         new CommandContext(
-            here, nothing, InputStream.nullInputStream(), nowhere, nowhere, Defaults.ONE_SHOT)) {
-      return context.progress(format);
+            here, nothing, InputStream.nullInputStream(), nowhere, nowhere, defaults)) {
+      return context.progress();
     } catch (java.io.IOException e) {
       throw new java.io.UncheckedIOException(e);
     }
