@@ -23,6 +23,10 @@ class SimStepsTest {
       List.of("cbt", "device", "diffarea", "diffio", "diffstorage", "snapshot", "tracker");
   private static final int LEAST_STATEMENTS = 800;
   private static final long RUNS = 150;
+
+  /** About one seed in a thousand has a kill just there. */
+  private static final long RUNS_FOR_A_KILL_IN_BETWEEN = 10_000;
+
   private static final String REPEAT =
       "mvn -pl core test -Dtest=SimStepsTest -Dblksnap.sim.steps=1 -Dseed=";
   private static final String MAPPING_LOG = "diffarea/MappingLog.java";
@@ -59,7 +63,7 @@ class SimStepsTest {
             .replace(counts, "")
             .replace(stores, counts.replace("~this.count", "~(this.count + 1)") + stores));
     engine.change(MAPPING_LOG, giveWay(engine.source(MAPPING_LOG)));
-    assertThat(engine.firstFailure(0, SimMutantsTest.RUNS, REPEAT))
+    assertThat(engine.firstFailure(0, RUNS_FOR_A_KILL_IN_BETWEEN, REPEAT))
         .startsWith("repeat with: " + REPEAT);
   }
 
