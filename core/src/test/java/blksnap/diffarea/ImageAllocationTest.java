@@ -13,6 +13,7 @@ import blksnap.error.Errno;
 import blksnap.param.Parameter;
 import blksnap.param.Parameters;
 import blksnap.testing.Bytes;
+import blksnap.testing.DelegatingDevice;
 import blksnap.testing.Seeds;
 import blksnap.testing.SimDevice;
 import java.io.IOException;
@@ -212,7 +213,14 @@ class ImageAllocationTest {
   }
 
   /** A disk that has its layout from elsewhere. */
-  private record LaidOutDevice(BlockDevice inner, List<Extent> layout) implements BlockDevice {
+  private static final class LaidOutDevice extends DelegatingDevice {
+    private final List<Extent> layout;
+
+    LaidOutDevice(BlockDevice inner, List<Extent> layout) {
+      super(inner);
+      this.layout = layout;
+    }
+
     @Override
     public List<Extent> allocation(long offset, long length, int maxExtents) {
       List<Extent> answer = new ArrayList<>();
@@ -226,46 +234,6 @@ class ImageAllocationTest {
         start += extent.length();
       }
       return answer;
-    }
-
-    @Override
-    public long sizeBytes() {
-      return inner.sizeBytes();
-    }
-
-    @Override
-    public boolean readOnly() {
-      return inner.readOnly();
-    }
-
-    @Override
-    public void read(long offset, ByteBuffer target) throws IOException {
-      inner.read(offset, target);
-    }
-
-    @Override
-    public void write(long offset, ByteBuffer source) throws IOException {
-      inner.write(offset, source);
-    }
-
-    @Override
-    public void discard(long offset, long length) throws IOException {
-      inner.discard(offset, length);
-    }
-
-    @Override
-    public void writeZeroes(long offset, long length, boolean noHole) throws IOException {
-      inner.writeZeroes(offset, length, noHole);
-    }
-
-    @Override
-    public void flush() throws IOException {
-      inner.flush();
-    }
-
-    @Override
-    public void close() throws IOException {
-      inner.close();
     }
   }
 }
