@@ -38,7 +38,7 @@ final class ChainContent implements PointContent {
                 + " is not what was stored");
       }
       if (apart) {
-        copy(whole, target, wanted);
+        Clusters.copy(whole, target, wanted);
       }
     }
 
@@ -68,17 +68,6 @@ final class ChainContent implements PointContent {
 
   List<Layer> layers() {
     return layers;
-  }
-
-  static void copy(ByteBuffer from, ByteBuffer to, int which) {
-    for (int at = 0; at < Clusters.SUBS; ) {
-      int run = Clusters.run(which, at);
-      if ((which >>> at & 1) != 0) {
-        int offset = at << Clusters.SUB_SHIFT;
-        to.put(offset, from, offset, run << Clusters.SUB_SHIFT);
-      }
-      at += run;
-    }
   }
 
   @Override

@@ -52,14 +52,14 @@ final class RawContent implements PointContent {
     if (!known.get().matches(HashFile.hash(cursor.digest, cursor.cluster, data))) {
       throw damaged(cluster);
     }
-    ChainContent.copy(cursor.cluster, target, wanted & data);
+    Clusters.copy(cursor.cluster, target, wanted & data);
   }
 
   @Override
   public void readUnchecked(long cluster, int wanted, ByteBuffer target, Cursor cursor)
       throws IOException {
     readAll(cluster, cursor.cluster);
-    ChainContent.copy(cursor.cluster, target, wanted);
+    Clusters.copy(cursor.cluster, target, wanted);
   }
 
   /** Reads a cluster as it is; what is beyond the end of the disk is zeroes. */

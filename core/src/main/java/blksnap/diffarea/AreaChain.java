@@ -133,7 +133,7 @@ public final class AreaChain {
   }
 
   /** Blocks of a group that the image of {@code from} finds in an area of {@code now}. */
-  static long heldFrom(List<DiffArea> now, DiffArea from, long group) {
+  static long heldFor(List<DiffArea> now, DiffArea from, long group) {
     return heldAfter(now, from, group) | from.preserved().held(group);
   }
 

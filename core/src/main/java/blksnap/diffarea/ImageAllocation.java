@@ -77,7 +77,7 @@ final class ImageAllocation {
   }
 
   private long held(List<DiffArea> now, long group) {
-    return area.privateBlocks().held(group) | AreaChain.heldFrom(now, area, group);
+    return area.privateBlocks().held(group) | AreaChain.heldFor(now, area, group);
   }
 
   /** Nothing of it is held: a block is a hole where it lies in one of the device's. */

@@ -1,5 +1,7 @@
 package blksnap.qcow2;
 
+import java.nio.ByteBuffer;
+
 /**
  * The arithmetic of our images. A cluster has 32 sub-clusters, so which of them are meant fits the
  * bits of an int, the first one in the lowest.
@@ -55,5 +57,17 @@ public final class Clusters {
             ? Integer.numberOfTrailingZeros(rest)
             : Integer.numberOfTrailingZeros(~rest);
     return Math.min(same, SUBS - from);
+  }
+
+  /** Copies those sub-clusters of a cluster that {@code which} has a bit for. */
+  public static void copy(ByteBuffer from, ByteBuffer to, int which) {
+    for (int at = 0; at < SUBS && which >>> at != 0; ) {
+      int run = run(which, at);
+      if ((which >>> at & 1) != 0) {
+        int offset = at << SUB_SHIFT;
+        to.put(offset, from, offset, run << SUB_SHIFT);
+      }
+      at += run;
+    }
   }
 }

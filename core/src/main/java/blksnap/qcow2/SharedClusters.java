@@ -52,14 +52,7 @@ final class SharedClusters {
 
     /** Takes over sub-clusters of a cluster that this is the place for. */
     void copy(ByteBuffer cluster, int data) {
-      for (int sub = 0; sub < Clusters.SUBS && data >>> sub != 0; ) {
-        int run = Clusters.run(data, sub);
-        if ((data >>> sub & 1) != 0) {
-          int from = sub << Clusters.SUB_SHIFT;
-          content.put(from, cluster, from, run << Clusters.SUB_SHIFT);
-        }
-        sub += run;
-      }
+      Clusters.copy(cluster, content, data);
     }
 
     int references() {
