@@ -120,9 +120,9 @@ final class StreamsTest {
     assertThat(watch("json"))
         .isEqualTo(
             """
-            {"time_ns":5,"event":"full_soon","full_in_s":540}
-            {"time_ns":5,"event":"storage_trouble","trouble":"/srv/diff was removed; a restart will miss it"}
-            {"time_ns":5,"event":"map_at_risk","device":"vm1","errno":"EROFS"}
+            {"time_ns":1,"event":"full_soon","full_in_s":540}
+            {"time_ns":1,"event":"storage_trouble","trouble":"/srv/diff was removed; a restart will miss it"}
+            {"time_ns":1,"event":"map_at_risk","device":"vm1","errno":"EROFS"}
             """);
   }
 
