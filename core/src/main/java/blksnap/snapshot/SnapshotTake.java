@@ -149,9 +149,15 @@ final class SnapshotTake {
    */
   long freeze() throws IOException {
     long start = context.nanoClock().getAsLong();
+    long instant = 0;
+    int heldBack = 0;
     int closed = 0;
     boolean done = false;
     try {
+      for (Prepared p : prepared) {
+        p.device.gate().holdBack();
+        heldBack++;
+      }
       for (Prepared p : prepared) {
         p.device.gate().close();
         closed++;
@@ -168,10 +174,7 @@ final class SnapshotTake {
         p.device.chain().add(p.diffArea);
         p.device.join(p.frozen);
       }
-      long instant = context.nanoClock().getAsLong() - allClosed;
-      context
-          .log()
-          .debug("snapshot " + snapshot.name() + ": gates closed for " + instant / 1_000 + " us");
+      instant = context.nanoClock().getAsLong() - allClosed;
       done = true;
     } finally {
       for (Prepared p : prepared) {
@@ -183,8 +186,15 @@ final class SnapshotTake {
       while (closed > 0) {
         prepared.get(--closed).device.gate().open();
       }
+      while (heldBack > 0) {
+        prepared.get(--heldBack).device.gate().release();
+      }
     }
-    return context.nanoClock().getAsLong() - start;
+    long pause = context.nanoClock().getAsLong() - start;
+    context
+        .log()
+        .debug("snapshot " + snapshot.name() + ": gates closed for " + instant / 1_000 + " us");
+    return pause;
   }
 
   /**
