@@ -3,7 +3,9 @@ package blksnap.cbt;
 import blksnap.sector.ByteRange;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -13,8 +15,13 @@ import java.util.OptionalLong;
  * store the number of the same interval.
  */
 final class ByteMap {
+  private static final int PIECE_SHIFT = 12;
+
   private final MemorySegment bytes;
   private final CbtGeometry geometry;
+
+  /** For each piece of the map, 1 if a byte of it was stored since {@link #copyAheadTo} began. */
+  private final byte[] touched;
 
   /**
    * @param bytes at least {@code geometry.blockCount()} long
@@ -22,6 +29,7 @@ final class ByteMap {
   ByteMap(MemorySegment bytes, CbtGeometry geometry) {
     this.bytes = bytes.asSlice(0, geometry.blockCount());
     this.geometry = geometry;
+    this.touched = new byte[(int) ((geometry.blockCount() - 1) >>> PIECE_SHIFT) + 1];
   }
 
   CbtGeometry geometry() {
@@ -38,6 +46,8 @@ final class ByteMap {
     for (long block = offset >>> geometry.blockShift(); block <= last; block++) {
       if (bytes.get(ValueLayout.JAVA_BYTE, block) != number) { // spares the page a needless store
         bytes.set(ValueLayout.JAVA_BYTE, block, number);
+        VarHandle.releaseFence(); // see copyAheadTo
+        touched[(int) (block >>> PIECE_SHIFT)] = 1;
       }
     }
   }
@@ -48,6 +58,27 @@ final class ByteMap {
 
   void copyFrom(ByteMap other) {
     bytes.copyFrom(other.bytes);
+  }
+
+  /**
+   * Copies all to a map of the same geometry while others stamp; {@link #copyTouchedTo} has to
+   * follow. One at a time.
+   */
+  void copyAheadTo(ByteMap target) {
+    Arrays.fill(touched, (byte) 0);
+    VarHandle.fullFence(); // a stamp that the copy does not see is one that touches its piece anew
+    target.copyFrom(this);
+  }
+
+  /** Copies what was stamped since {@link #copyAheadTo} the same map; nobody stamps meanwhile. */
+  void copyTouchedTo(ByteMap target) {
+    for (int piece = 0; piece < touched.length; piece++) {
+      if (touched[piece] != 0) {
+        long from = (long) piece << PIECE_SHIFT;
+        long length = Math.min(1L << PIECE_SHIFT, geometry.blockCount() - from);
+        MemorySegment.copy(bytes, from, target.bytes, from, length);
+      }
+    }
   }
 
   /** The memory itself, a byte a block. */

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The live change map of one device, in a mapped file that outlives this process: the kernel keeps
@@ -75,6 +76,9 @@ public final class CbtMap implements Closeable {
   private final ByteMap live;
   private final WriteStamps stamps;
   private volatile State state;
+
+  /** The frozen map that has all but what was stamped since; only a take changes it. */
+  private @Nullable CbtSnapshot ahead;
 
   /** Syncs that failed so far, and how many of them a later sync of every page has made good. */
   private final AtomicInteger failedForces = new AtomicInteger();
@@ -266,11 +270,28 @@ public final class CbtMap implements Closeable {
   }
 
   /**
+   * Copies most of the map into {@code frozen} while writers mark, so that {@link #freezeInto} has
+   * little left to copy; not into one of another geometry. Takes of a map are one at a time. Shares
+   * the write gate with writers.
+   */
+  public void copyAhead(CbtSnapshot frozen) {
+    if (frozen.map().geometry().equals(geometry())) {
+      live.copyAheadTo(frozen.map());
+      ahead = frozen;
+    }
+  }
+
+  /**
    * Ends the interval: copies the map into {@code frozen} and starts the next number. After 255 the
    * generation is over and the map starts anew. Needs the write gate closed.
    */
   public void freezeInto(CbtSnapshot frozen) throws IOException {
-    frozen.map().copyFrom(live);
+    if (frozen.equals(ahead)) {
+      live.copyTouchedTo(frozen.map());
+    } else {
+      frozen.map().copyFrom(live);
+    }
+    ahead = null;
     State now = state;
     if (now.active < MAX_NUMBER) {
       publish(new State(now.sequence + 1, now.generation, now.active + 1, now.active, 0));

@@ -507,6 +507,7 @@ public final class SnapshotTable {
       // well.
       store.save(
           record(snapshot, snapshot.view(), SnapshotRecord.Phase.TAKING, number, take.parts()));
+      take.copyAhead();
       Consistency consistency;
       try {
         quiescence.freeze();

@@ -666,6 +666,24 @@ public final class TrackedDevice implements BlockDevice {
   }
 
   /**
+   * Copies most of the map for a take while writers go on; not while somebody has the gate closed.
+   */
+  public void copyMapAhead(CbtSnapshot frozen) {
+    if (!gate.tryEnter()) {
+      return;
+    }
+    try {
+      if (!closed && !mapLost.get()) {
+        tracking.map.copyAhead(frozen);
+      }
+    } catch (InternalError e) {
+      loseMap(e);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /**
    * Ends the interval of the map for a take; needs the gate closed.
    *
    * @throws BlkSnapException {@code EIO} when the map is broken

@@ -31,6 +31,11 @@ public final class WriteGate {
     }
   }
 
+  /** Enters unless the gate is closed, or about to be. */
+  boolean tryEnter() {
+    return !heldBack && lock.readLock().tryLock();
+  }
+
   void leave() {
     lock.readLock().unlock();
   }

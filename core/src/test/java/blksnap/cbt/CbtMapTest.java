@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import blksnap.error.Errno;
 import blksnap.sector.ByteRange;
+import blksnap.testing.Seeds;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -15,7 +16,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,6 +47,58 @@ class CbtMapTest {
         CbtSnapshot.create(directory.resolve("frozen" + frozenMaps++), map.geometry());
     map.freezeInto(frozen);
     return frozen;
+  }
+
+  @Test
+  void whatIsMarkedWhileTheMapIsCopiedAheadIsInTheFrozenOne() throws Exception {
+    var geometry = new CbtGeometry(300_000L * BLOCK, 12);
+    Seeds seeds = Seeds.ofRun();
+    try (CbtMap map = CbtMap.create(path(), geometry);
+        ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      for (int take = 0; take < 20; take++) {
+        Path file = directory.resolve("frozen" + frozenMaps++);
+        try (CbtSnapshot frozen = CbtSnapshot.create(file, geometry)) {
+          Random random = seeds.random(take);
+          long[] marked = random.longs(2_000, 0, geometry.blockCount()).toArray();
+          List<Future<?>> writers =
+              IntStream.range(0, 2)
+                  .<Future<?>>mapToObj(half -> threads.submit(() -> markHalf(map, marked, half)))
+                  .toList();
+          map.copyAhead(frozen);
+          for (Future<?> writer : writers) {
+            writer.get();
+          }
+          map.freezeInto(frozen);
+          for (long block : marked) {
+            assertThat(frozen.page(block, 1)).as("%s", seeds).containsExactly(take + 1);
+          }
+          assertThat(frozen.page(0, (int) geometry.blockCount()))
+              .isEqualTo(map.page(0, (int) geometry.blockCount()));
+        }
+      }
+    }
+  }
+
+  private static void markHalf(CbtMap map, long[] blocks, int half) {
+    for (int i = half; i < blocks.length; i += 2) {
+      map.mark(blocks[i] * BLOCK, BLOCK);
+    }
+  }
+
+  @Test
+  void aMapCopiedAheadForAnotherTakeIsCopiedWhole() throws IOException {
+    try (CbtMap map = CbtMap.create(path(), GEOMETRY)) {
+      map.mark(3 * BLOCK, BLOCK);
+      try (CbtSnapshot first = CbtSnapshot.create(directory.resolve("first"), GEOMETRY);
+          CbtSnapshot second = CbtSnapshot.create(directory.resolve("second"), GEOMETRY)) {
+        map.copyAhead(first);
+        map.freezeInto(second);
+        map.mark(5 * BLOCK, BLOCK);
+        map.freezeInto(first);
+        assertThat(second.page(0, 6)).containsExactly(0, 0, 0, 1, 0, 0);
+        assertThat(first.page(0, 6)).containsExactly(0, 0, 0, 1, 0, 2);
+      }
+    }
   }
 
   private static List<ByteRange> blocks(long... blocks) {

@@ -104,6 +104,12 @@ class SimMutantsTest {
             "snapshot/SnapshotTake.java",
             "        p.device.freezeMap(p.frozen);\n        p.device.chain()",
             "        p.device.chain()")),
+    MARK_MISSED_WHILE_THE_MAP_IS_COPIED_AHEAD(
+        new Edit("cbt/ByteMap.java", "        touched[(int) (block >>> PIECE_SHIFT)] = 1;\n", ""),
+        new Edit(
+            "snapshot/SnapshotTable.java",
+            "      take.copyAhead();\n",
+            "      take.copyAhead();\n      blksnap.sim.machine.SimScheduler.giveWay();\n")),
     HANDED_DOWN_BLOCK_RELEASED_AS_WELL(
         new Edit(
             "diffarea/AreaChain.java",
@@ -171,12 +177,12 @@ class SimMutantsTest {
     MAP_CLEARED_BEFORE_IT_IS_FROZEN(
         new Edit(
             "cbt/CbtMap.java",
-            "    frozen.map().copyFrom(live);\n    State now = state;\n",
-            "    State now = state;\n"
-                + "    if (now.active == MAX_NUMBER) {\n"
+            "    if (frozen.equals(ahead)) {\n",
+            "    if (state.active == MAX_NUMBER) {\n"
                 + "      live.clear();\n"
+                + "      ahead = null;\n"
                 + "    }\n"
-                + "    frozen.map().copyFrom(live);\n")),
+                + "    if (frozen.equals(ahead)) {\n")),
     MAP_NOT_CLEARED_FOR_A_NEW_GENERATION(new Edit("cbt/CbtMap.java", "    live.clear();\n", "")),
     MAPS_MARKED_AGAIN_THAT_LOST_NO_MARKS(
         new Edit("snapshot/SnapshotRecovery.java", "doubtful::contains,", "_ -> true,"));
